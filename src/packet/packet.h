@@ -1,0 +1,111 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+/* A packet: bytes in the caller's buffer, metadata, and what the parser found.
+ *
+ * Memory is the caller's; nothing here allocates, blocks or keeps pointers. One packet belongs to one
+ * thread at a time. The parser never reads past data + len; editing may use head- and tailroom. */
+#ifndef BEBA_PACKET_PACKET_H
+#define BEBA_PACKET_PACKET_H
+
+#include "packet/field.h"
+
+/* What the first byte of data is. */
+enum beba_link {
+    BEBA_LINK_ETHERNET,
+    BEBA_LINK_IP,   /* an IPv4 or IPv6 header, told apart by its version nibble */
+    BEBA_LINK_SLL,  /* Linux cooked v1: 16-byte header */
+    BEBA_LINK_SLL2, /* Linux cooked v2: 20-byte header */
+};
+
+/* What was wrong with the packet, as bits. The layers before the flaw are valid and usable. */
+enum beba_flaw {
+    BEBA_FLAW_TRUNCATED = 1 << 0,     /* a header runs past the captured bytes */
+    BEBA_FLAW_BAD_LENGTH = 1 << 1,    /* a length field contradicts another or the packet */
+    BEBA_FLAW_BAD_VERSION = 1 << 2,   /* IP version does not match what announced it */
+    BEBA_FLAW_TOO_DEEP = 1 << 3,      /* more tags, labels or extension headers than are followed */
+    BEBA_FLAW_LATER_FRAGMENT = 1 << 4, /* not a flaw of its own: no L4 header because of the offset */
+};
+
+/* Headers found by the parser. Offsets are from data; valid where the layer's bit is set. */
+struct beba_headers {
+    uint32_t layers; /* 1 << enum beba_layer */
+    uint16_t flaws;  /* enum beba_flaw */
+    uint16_t ether_type; /* the one that decides the network layer, after the tags; 0 = none */
+    uint8_t ip_proto;    /* transport protocol, after IPv6 extension headers */
+    uint8_t n_vlan, n_mpls;
+    uint16_t offset[BEBA_N_LAYERS];
+    uint16_t l3_end;  /* end of the network packet by its own length, at most the captured end */
+    uint16_t payload; /* offset of what follows the innermost parsed header */
+};
+
+struct beba_packet {
+    uint8_t *data;      /* first byte */
+    uint32_t len;       /* captured bytes at data */
+    uint32_t wire_len;  /* bytes the packet had on the wire, >= len */
+    uint32_t headroom;  /* writable bytes before data */
+    uint32_t tailroom;  /* writable bytes after data + len */
+    uint8_t link;       /* enum beba_link */
+    uint64_t now;       /* ns; the same for the whole life of the packet */
+    uint64_t metadata;  /* OpenFlow's 64-bit pipeline word */
+    uint64_t tunnel_id;
+    uint32_t in_port, in_phy_port;
+    uint32_t queue;
+    struct beba_headers h;
+};
+
+/* Longest packet the parser follows: offsets are 16 bits. Longer ones are parsed up to there. */
+enum { BEBA_PACKET_MAX = 65535 };
+
+/* Finds the headers; fills p->h. Never fails: a broken packet has fewer layers and flaws set. */
+void beba_packet_parse(struct beba_packet *p);
+
+BEBA_INLINE bool beba_packet_has(const struct beba_packet *p, enum beba_layer layer)
+{
+    return p->h.layers >> layer & 1;
+}
+
+/* True when the packet has the field (its layer, and what makes the field exist in it). */
+bool beba_field_present(const struct beba_packet *p, enum beba_field_id id);
+/* Reads a field. False, and *out = 0, when the packet lacks it. _read is for widths up to 64. */
+bool beba_field_read(const struct beba_packet *p, enum beba_field_id id, uint64_t *out);
+bool beba_field_read_wide(const struct beba_packet *p, enum beba_field_id id, struct beba_u128 *out);
+/* Writes a field, truncated to its width; lengths and checksums follow (RFC 1624). False, and nothing
+ * done, when the packet lacks it or it is read-only. */
+bool beba_field_write(struct beba_packet *p, enum beba_field_id id, struct beba_u128 v);
+
+/* Editing. 0, -ENOBUFS (no head- or tailroom), -EINVAL (no such layer, not Ethernet). */
+int beba_packet_push_vlan(struct beba_packet *p, uint16_t tpid, uint16_t tci);
+int beba_packet_pop_vlan(struct beba_packet *p);
+int beba_packet_push_mpls(struct beba_packet *p, uint16_t ethertype, uint32_t label, uint8_t ttl);
+int beba_packet_pop_mpls(struct beba_packet *p, uint16_t ethertype);
+
+/* swap eth, swap ip, swap l4: exchanges source and destination. False when the layer is absent. */
+bool beba_packet_swap(struct beba_packet *p, enum beba_layer layer);
+
+/* Checks the checksums the packet carries. Bits: 1 IPv4 header, 2 transport (only where the whole
+ * datagram is there). present = which exist and can be checked; returns those that are wrong. */
+unsigned beba_packet_checksums(const struct beba_packet *p, unsigned *present);
+
+/* The builder: a packet from field assignments. Headers follow from the fields assigned (tcp.dst gives
+ * TCP over IPv4 over Ethernet; ip6.src makes it IPv6), everything else has sensible defaults, lengths
+ * and checksums are right. */
+struct beba_assign {
+    enum beba_field_id field;
+    struct beba_u128 value;
+};
+
+struct beba_build {
+    const struct beba_assign *assign;
+    unsigned n_assign;
+    uint32_t layers;        /* 1 << enum beba_layer: headers wanted although no field of them is set */
+    const uint8_t *payload; /* bytes after the last header */
+    uint32_t payload_len;
+    uint32_t frame_len; /* pad with zero payload up to this many bytes; 0 = no padding */
+};
+
+struct beba_error;
+/* Builds into buf with headroom bytes before the packet; p->data points into buf. 0, -EINVAL (fields
+ * that cannot be together, value too wide: err says which), -ENOBUFS. */
+int beba_packet_build(struct beba_packet *p, uint8_t *buf, size_t size, size_t headroom,
+                      const struct beba_build *b, struct beba_error *err);
+
+#endif
