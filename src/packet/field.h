@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /* The field registry: every header field is described once, in fields.def, and everything else --
- * parser, editor, builder, the language's names, OpenFlow's OXM, tests and docs -- walks that table.
+ * parser, editor, builder, the language's names, OpenFlow's OXM, tests and docs -- walks that
+ * table.
  *
- * A field has a canonical dotted name (tcp.dst), a width in bits, the layer it lives in, a type that
- * says how its values are written, its OXM class and number with OpenFlow's prerequisite where
+ * A field has a canonical dotted name (tcp.dst), a width in bits, the layer it lives in, a type
+ * that says how its values are written, its OXM class and number with OpenFlow's prerequisite where
  * OpenFlow 1.3.5 (section 7.2.3.7) has it, the names other tools use for it, and a one-line
  * description. */
 #ifndef BEBA_PACKET_FIELD_H
@@ -67,19 +68,20 @@ enum beba_field_id {
 };
 
 enum beba_field_flag {
-    BEBA_FIELD_READONLY = 1 << 0, /* cannot be assigned (lengths, checksums, pkt.len, now, in_port) */
-    BEBA_FIELD_SPECIAL = 1 << 1,  /* read and written by its own code, not by offset and width */
+    BEBA_FIELD_READONLY = 1 << 0,   /* cannot be assigned (lengths, checksums, now, in_port) */
+    BEBA_FIELD_SPECIAL = 1 << 1,    /* read and written by its own code, not by offset and width */
+    BEBA_FIELD_STRUCTURAL = 1 << 2, /* writing it may change which layers the packet has */
 };
 
 /* OpenFlow 1.3.5: OXM_OF_* numbers are 0..39 of class 0x8000; -1 = not an OpenFlow field. */
 struct beba_field {
     const char *name; /* "tcp.dst" */
     struct beba_type type;
-    uint8_t layer;       /* enum beba_layer */
-    uint8_t flags;       /* enum beba_field_flag */
-    uint16_t bit_offset; /* from the start of the layer's header, network bit order */
-    int16_t oxm;         /* OXM field number, or -1 */
-    const char *prereq;  /* OpenFlow prerequisite, as the specification words it; NULL = none */
+    uint8_t layer;         /* enum beba_layer */
+    uint8_t flags;         /* enum beba_field_flag */
+    uint16_t bit_offset;   /* from the start of the layer's header, network bit order */
+    int16_t oxm;           /* OXM field number, or -1 */
+    const char *prereq;    /* OpenFlow prerequisite, as the specification words it; NULL = none */
     const char *wireshark; /* tshark's field, NULL where it has none */
     const char *aliases;   /* other tools' names, separated by spaces; may be "" */
     const char *help;      /* one line */
@@ -95,7 +97,7 @@ enum beba_field_id beba_field_find_alias(const char *name, size_t n);
 /* The nearest canonical name to a misspelt one, or NULL. */
 const char *beba_field_nearest(const char *name, size_t n);
 
-/* "tcp", "ip4", ...: the word the language uses to ask whether a packet has the layer; NULL for META. */
+/* "tcp", "ip4", ...: the word that asks whether a packet has the layer; NULL for META. */
 const char *beba_layer_name(enum beba_layer layer);
 /* The layer of that name, or -1. */
 int beba_layer_find(const char *name, size_t n);
