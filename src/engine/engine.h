@@ -1,0 +1,153 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+/* The engine: runs a pipeline on batches of packets. This one is the interpreter, the reference
+ * semantics of beba (docs/machine.md); compiled engines will stand behind the same interface.
+ *
+ * An engine owns its tables, globals, arrays, sets, counters and event ring; all memory is taken when it
+ * is made, none on the packet path. One thread at a time. The pipeline must outlive it. */
+#ifndef BEBA_ENGINE_ENGINE_H
+#define BEBA_ENGINE_ENGINE_H
+
+#include "packet/packet.h"
+#include "pipeline/pipeline.h"
+#include "state/ft.h"
+
+struct beba_error;
+struct beba_engine;
+
+enum {
+    BEBA_BATCH = 32,
+    BEBA_MAX_PORTS = 65536,
+};
+
+enum beba_event_kind {
+    BEBA_EVENT_NOTIFY,
+    BEBA_EVENT_ENTERED,
+    BEBA_EVENT_EXPIRED,
+    BEBA_EVENT_EVICTED,
+};
+
+struct beba_event {
+    uint64_t time; /* ns: now of the packet; for expiries the deadline */
+    uint8_t kind;  /* enum beba_event_kind */
+    uint8_t n_args;
+    uint32_t table, rule;  /* rule: 0xffffffff when none */
+    uint32_t notice;       /* NOTIFY */
+    uint32_t from, to;     /* ENTERED, EXPIRED: states; EVICTED: from */
+    uint32_t key_size;     /* 0: the table has no key */
+    uint8_t key[BEBA_FT_KEY_MAX];
+    struct beba_u128 arg[BEBA_MAX_NOTIFY_ARGS];
+};
+
+struct beba_engine_opts {
+    uint64_t seed;             /* of random(n) and of the flow tables when fixed_seed */
+    bool fixed_seed;           /* reproducible; otherwise the flow tables take a secret of the system */
+    uint32_t events;           /* room in the event ring; 0 = 4096 */
+    uint32_t mirror_bytes;     /* room for mirrored copies of one batch; 0 = 1 MiB */
+    uint64_t capacity;         /* overrides every table's capacity; 0 = as the program says */
+    const char *state_dir;     /* tables in mapped files DIR/<machine>.ft; NULL = private memory */
+    bool all_events;           /* record EXPIRED and EVICTED too */
+};
+
+/* Why a packet ended as it did. */
+enum beba_reason {
+    BEBA_REASON_RULE,    /* a rule's own verdict */
+    BEBA_REASON_DEFAULT, /* the table's default */
+    BEBA_REASON_NO_KEY,
+    BEBA_REASON_FULL,
+    BEBA_REASON_END, /* next after the last table */
+    BEBA_N_REASONS
+};
+const char *beba_reason_name(enum beba_reason reason);
+
+struct beba_result {
+    uint8_t verdict; /* enum beba_verdict_kind, never NONE or NEXT */
+    uint8_t reason;  /* enum beba_reason */
+    uint32_t port;   /* OUTPUT; REPLY: the input port */
+    uint32_t table;  /* that decided */
+    uint32_t rule;   /* that decided; 0xffffffff when none */
+    uint32_t first_mirror, n_mirrors; /* in the engine's mirror list, until the next run */
+};
+
+struct beba_mirror {
+    uint32_t port;
+    uint32_t len, wire_len;
+    const uint8_t *data;
+};
+
+/* Everything an engine counts, by the same names on every target. */
+struct beba_rule_counters {
+    uint64_t packets, bytes;
+};
+struct beba_table_stats {
+    uint64_t entries, capacity;
+    struct beba_ft_counters counters;
+    uint64_t no_key;
+    uint64_t memory; /* bytes of the region */
+};
+struct beba_engine_stats {
+    uint64_t packets, bytes;
+    uint64_t verdict[BEBA_N_VERDICTS];
+    uint64_t reason[BEBA_N_REASONS];
+    uint64_t events_lost, mirrors_lost;
+    uint64_t edit_failed; /* a push without room, a pop without a tag */
+};
+
+int beba_engine_new(const struct beba_pipeline *p, const struct beba_engine_opts *opts,
+                    struct beba_engine **out, struct beba_error *err);
+void beba_engine_free(struct beba_engine *e);
+
+/* Runs n packets in order; results[i] belongs to packets[i]. Packets are parsed here, may be edited,
+ * and keep their buffers. Any n; works in batches of BEBA_BATCH. */
+void beba_engine_run(struct beba_engine *e, struct beba_packet *const *packets, unsigned n,
+                     struct beba_result *results);
+
+/* Mirrored copies of the last run. */
+const struct beba_mirror *beba_engine_mirrors(const struct beba_engine *e, uint32_t *n);
+/* Takes the oldest event; false when there is none. */
+bool beba_engine_event(struct beba_engine *e, struct beba_event *out);
+void beba_event_print(struct beba_strbuf *out, const struct beba_pipeline *p,
+                      const struct beba_event *event);
+
+/* Background expiry of all tables: a bounded piece of work. Returns entries freed. */
+uint64_t beba_engine_sweep(struct beba_engine *e, uint32_t n_buckets, uint64_t now);
+
+const struct beba_pipeline *beba_engine_pipeline(const struct beba_engine *e);
+const struct beba_engine_stats *beba_engine_stats(const struct beba_engine *e);
+const struct beba_rule_counters *beba_engine_rule(const struct beba_engine *e, uint32_t rule);
+const struct beba_rule_counters *beba_engine_counter(const struct beba_engine *e, uint32_t counter);
+int beba_engine_table(const struct beba_engine *e, uint32_t table, struct beba_table_stats *out);
+uint64_t beba_engine_global(const struct beba_engine *e, uint32_t global, struct beba_u128 *out);
+
+/* Flows, as they are at now (due timeouts applied to the copy, the entry untouched). */
+struct beba_flow {
+    uint32_t table;
+    const uint8_t *key; /* in the table, until the next run */
+    uint32_t state;
+    uint64_t entered, used, born; /* ns; born to 2^24 ns */
+    uint64_t deadline;            /* ns of the next timeout, 0 = none runs */
+    uint8_t regs[BEBA_FT_REGS_MAX];
+};
+/* Walks a table's flows; *cursor starts at 0; false at the end. Flows whose timeouts have freed them by
+ * now are left out. */
+bool beba_engine_next_flow(struct beba_engine *e, uint32_t table, uint64_t now, uint64_t *cursor,
+                           struct beba_flow *out);
+/* A register of a flow. */
+struct beba_u128 beba_flow_reg(const struct beba_table *t, const struct beba_flow *flow, uint32_t reg);
+/* The flow of this packet in a table (its lookup key); false when it has no key or no entry. */
+bool beba_engine_find_flow(struct beba_engine *e, uint32_t table, const struct beba_packet *packet,
+                           struct beba_flow *out);
+
+/* Sets, changed by name while in use. -ENOENT, -EEXIST, -ENOSPC. */
+int beba_engine_set_add(struct beba_engine *e, uint32_t set, const struct beba_range *range,
+                        struct beba_error *err);
+int beba_engine_set_del(struct beba_engine *e, uint32_t set, const struct beba_range *range,
+                        struct beba_error *err);
+
+/* --- explain ------------------------------------------------------------------------------- */
+
+/* Runs one packet like beba_engine_run and writes what happened and why, for people: key, entry,
+ * timeouts, every guard tried with the values that made it true or false, statements, verdict. */
+void beba_engine_explain(struct beba_engine *e, struct beba_packet *packet,
+                         struct beba_result *result, struct beba_strbuf *out);
+
+#endif
