@@ -16,7 +16,7 @@
 #include "base/arena.h"
 #include "base/diag.h"
 #include "packet/packet.h"
-#include "state/timeout.h"
+#include "base/timeout.h"
 
 struct beba_error;
 
