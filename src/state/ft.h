@@ -15,7 +15,7 @@
 #define BEBA_STATE_FT_H
 
 #include "base/int.h"
-#include "state/timeout.h"
+#include "base/timeout.h"
 
 struct beba_error;
 struct beba_ft; /* defined in state/ft_core.h, the part that also compiles for BPF */
