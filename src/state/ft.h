@@ -1,16 +1,18 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /* The flow table: key -> state, registers, times. One flat, pointer-free region.
  *
- * Shape. The region is a header (struct beba_ft), the timeouts of the states, the initial registers, a
- * text schema, and buckets. A bucket is one 64-byte line of tags (16 slots, 16 bits each, 0 = free)
- * followed by its 16 entries. A key has two candidate buckets; a lookup compares tags and touches the
- * entry whose tag matches: in the common case the tag line is in cache and the entry is the one miss.
- * Entries never move. No key can be chosen to collide: buckets and tags come from a strongly universal
- * hash with a secret seed (Thorup, "High speed hashing for integers and strings", 2015).
+ * Shape. The region is a header (struct beba_ft), the timeouts of the states, the initial
+ * registers, a text schema, and buckets. A bucket is one 64-byte line of tags (16 slots, 16 bits
+ * each, 0 = free) followed by its 16 entries. A key has two candidate buckets; a lookup compares
+ * tags and touches the entry whose tag matches: in the common case the tag line is in cache and the
+ * entry is the one miss. Entries never move. No key can be chosen to collide: buckets and tags come
+ * from a strongly universal hash with a secret seed (Thorup, "High speed hashing for integers and
+ * strings", 2015).
  *
- * Ownership: the caller owns the memory (private, shared, or a mapped file); nothing here allocates.
- * One writer at a time per table; iteration and sweeping may be interleaved with use by that writer.
- * Units: bytes, ns, entries. Errors: -errno and struct beba_error where a person reads it. */
+ * Ownership: the caller owns the memory (private, shared, or a mapped file); nothing here
+ * allocates. One writer at a time per table; iteration and sweeping may be interleaved with use by
+ * that writer. Units: bytes, ns, entries. Errors: -errno and struct beba_error where a person reads
+ * it. */
 #ifndef BEBA_STATE_FT_H
 #define BEBA_STATE_FT_H
 
@@ -41,7 +43,7 @@ struct beba_ft_entry {
     uint64_t used;    /* ns, last lookup */
     uint64_t entered; /* ns, state entered */
     uint32_t state;
-    uint32_t birth; /* bit 0: created by a packet of the backward direction; rest: when, in 2^24 ns */
+    uint32_t birth; /* bit 0: created by a packet going backward; rest: when, in 2^24 ns */
     uint8_t body[];
 };
 
@@ -51,12 +53,13 @@ struct beba_ft_counters {
 
 /* Bytes a region needs, 0 when desc is out of bounds. */
 size_t beba_ft_footprint(const struct beba_ft_desc *desc);
-/* Makes an empty table in mem (64-byte aligned, footprint bytes). seed: 32 secret random bytes; tests
- * may give fixed ones. */
+/* Makes an empty table in mem (64-byte aligned, footprint bytes). seed: 32 secret random bytes;
+ * tests may give fixed ones. */
 int beba_ft_new(void *mem, size_t size, const struct beba_ft_desc *desc, const uint8_t seed[32],
                 struct beba_ft **out, struct beba_error *err);
-/* Joins an existing region, from another process or run: checks magic, version and sizes, finishes or
- * undoes what a killed writer left half done, recounts. desc may be NULL; if given, it must agree. */
+/* Joins an existing region, from another process or run: checks magic, version and sizes, finishes
+ * or undoes what a killed writer left half done, recounts. desc may be NULL; if given, it must
+ * agree. */
 int beba_ft_join(void *mem, size_t size, const struct beba_ft_desc *desc, struct beba_ft **out,
                  struct beba_error *err);
 /* Checks every invariant: counts, tags, buckets of keys, no key twice, states in range. */
@@ -70,13 +73,14 @@ const char *beba_ft_schema(const struct beba_ft *ft);
 /* The packet path is in ft_core.h, inline: beba_ft_hash, _prefetch, _prefetch_entry, _find, _room,
  * _insert, _remove, _key, _regs, beba_timeouts_apply. */
 
-/* Walks the entries; the cursor stays valid while the table is used: an entry that is there throughout is
- * seen exactly once, others at most once. *cursor starts at 0; NULL at the end. */
+/* Walks the entries; the cursor stays valid while the table is used: an entry that is there
+ * throughout is seen exactly once, others at most once. *cursor starts at 0; NULL at the end. */
 struct beba_ft_entry *beba_ft_next(struct beba_ft *ft, uint64_t *cursor);
 
-/* Background expiry: looks at up to n_buckets buckets from where the last sweep stopped, applies due
- * timeouts, frees entries that are back at the start, and reports each expiry. Invisible to packets
- * except through the freed room. Returns entries freed. The callback must not change the table. */
+/* Background expiry: looks at up to n_buckets buckets from where the last sweep stopped, applies
+ * due timeouts, frees entries that are back at the start, and reports each expiry. Invisible to
+ * packets except through the freed room. Returns entries freed. The callback must not change the
+ * table. */
 struct beba_ft_expiry {
     const struct beba_ft_entry *entry;
     uint32_t from, to; /* states */
@@ -87,9 +91,9 @@ typedef void (*beba_ft_expiry_fn)(void *arg, const struct beba_ft_expiry *expiry
 uint64_t beba_ft_sweep(struct beba_ft *ft, uint32_t n_buckets, uint64_t now, beba_ft_expiry_fn fn,
                        void *arg);
 
-/* A region of its own: private memory (2 MB pages where the system gives them) or a mapped file, which
- * survives the process. file NULL = private. An existing file is joined; a new one is created with mode
- * 0600 and appears under its name only when complete. */
+/* A region of its own: private memory (2 MB pages where the system gives them) or a mapped file,
+ * which survives the process. file NULL = private. An existing file is joined; a new one is created
+ * with mode 0600 and appears under its name only when complete. */
 struct beba_ft_region {
     void *mem;
     size_t size;
