@@ -71,7 +71,7 @@ void *beba_arena_copy(struct beba_arena *a, const void *src, size_t size)
 
 char *beba_arena_strndup(struct beba_arena *a, const char *s, size_t n)
 {
-    char *p = beba_arena_alloc(a, n + 1);
+    char *p = n < SIZE_MAX ? beba_arena_alloc(a, n + 1) : NULL;
 
     if (p && n)
         memcpy(p, s, n);

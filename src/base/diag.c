@@ -75,8 +75,8 @@ void beba_sources_position(const struct beba_sources *s, struct beba_loc loc, un
     *column = 1 + (unsigned)columns(src->text + start, at - start);
 }
 
-struct beba_diag *beba_diags_add(struct beba_diags *d, enum beba_severity severity, const char *code,
-                                 struct beba_loc loc, const char *fmt, ...)
+struct beba_diag *beba_diags_add(struct beba_diags *d, enum beba_severity severity,
+                                 const char *code, struct beba_loc loc, const char *fmt, ...)
 {
     static struct beba_diag lost; /* written by nobody: hints to it are dropped */
     struct beba_diag *diag;
@@ -153,6 +153,8 @@ static void print_excerpt(const struct beba_source *src, struct beba_loc loc,
 
     while (end < src->len && src->text[end] != '\n')
         end++;
+    if (end > at && src->text[end - 1] == '\r')
+        end--;
     if (at - start > LINE_WIDTH * 2 / 3)
         from = at - LINE_WIDTH / 3;
     while (from > start && continues_char(src->text[from]))

@@ -6,8 +6,9 @@
  *            ^~~~~~~~~
  *       hint: the field is called udp.dst
  *
- * A struct beba_diags collects them, keeps them in the order of their places when printed, and drops
- * (and counts) what is past its limit. Messages and hints are copied. Owner: the caller, one thread. */
+ * A struct beba_diags collects them, keeps them in the order of their places when printed, and
+ * drops (and counts) what is past its limit. Messages and hints are copied. Owner: the caller, one
+ * thread. */
 #ifndef BEBA_BASE_DIAG_H
 #define BEBA_BASE_DIAG_H
 
@@ -60,8 +61,8 @@ void beba_sources_position(const struct beba_sources *s, struct beba_loc loc, un
                            unsigned *column);
 
 /* Adds a diagnostic; returns it so that a hint can be added, never NULL. */
-struct beba_diag *beba_diags_add(struct beba_diags *d, enum beba_severity severity, const char *code,
-                                 struct beba_loc loc, const char *fmt, ...)
+struct beba_diag *beba_diags_add(struct beba_diags *d, enum beba_severity severity,
+                                 const char *code, struct beba_loc loc, const char *fmt, ...)
     __attribute__((format(printf, 5, 6)));
 void beba_diags_hint(struct beba_diags *d, struct beba_diag *diag, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));

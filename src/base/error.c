@@ -55,7 +55,7 @@ static unsigned distance(const char *a, size_t la, const char *b, size_t lb)
 
         row[0] = (unsigned char)i;
         for (size_t j = 1; j <= lb; j++) {
-            unsigned best = last[j - 1] + (a[i - 1] != b[j - 1]);
+            unsigned best = last[j - 1] + (a[i - 1] != b[j - 1] ? 1u : 0u);
 
             if (last[j] + 1u < best)
                 best = last[j] + 1u;

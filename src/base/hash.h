@@ -3,8 +3,8 @@
  *
  * MurmurHash3_x86_32 (Austin Appleby, public domain) with seed 0 over 32-bit words. Each argument
  * contributes the words of its width, most significant first: one word up to 32 bits, two up to 64,
- * four for 128. It spreads flows over buckets and paths; it is not keyed, so it is not what protects
- * the flow table (state/ has a secret seed of its own).
+ * four for 128. It spreads flows over buckets and paths; it is not keyed, so it is not what
+ * protects the flow table (state/ has a secret seed of its own).
  *
  * Header-only; compiles for BPF. */
 #ifndef BEBA_BASE_HASH_H

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
-/* A growing string for printers. Owner: the caller, one thread. A failed allocation sets .failed and
- * makes every later call do nothing, so printers check once, at the end. */
+/* A growing string for printers. Owner: the caller, one thread. A failed allocation sets .failed
+ * and makes every later call do nothing, so printers check once, at the end. */
 #ifndef BEBA_BASE_STRBUF_H
 #define BEBA_BASE_STRBUF_H
 

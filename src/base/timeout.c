@@ -14,8 +14,8 @@ static uint32_t fallback(const struct beba_timeouts *t)
     return t->hard && t->hard == dwell(t) ? t->hard_to : t->idle_to;
 }
 
-/* Time once around the cycle through s, if s lies on one. A cycle longer than 2^64 ns counts as none:
- * no chain gets around it. */
+/* Time once around the cycle through s, if s lies on one. A cycle longer than 2^64 ns counts as
+ * none: no chain gets around it. */
 static uint64_t period(const struct beba_timeouts *states, uint32_t n, uint32_t s)
 {
     uint64_t sum = 0;

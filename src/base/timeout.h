@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /* Timeouts of states: idle (not looked up for d) and hard (d since entered), exact on observation.
  *
- * A packet that arrives at or after the deadline sees the fallback state, whose own timeouts count from
- * that deadline, chained as often as needed. After the first step of a chain the dwell time of a state
- * depends on the state alone, so a chain that comes back to a state is periodic: whole periods are
- * skipped by a modulo, and the loop is bounded by the number of states.
- * When both deadlines fall on the same instant the hard one counts (as BEBA: hard before idle).
- * A deadline past 2^64 ns never comes. A clock that runs backwards (captures) expires nothing.
+ * A packet that arrives at or after the deadline sees the fallback state, whose own timeouts count
+ * from that deadline, chained as often as needed. After the first step of a chain the dwell time of
+ * a state depends on the state alone, so a chain that comes back to a state is periodic: whole
+ * periods are skipped by a modulo, and the loop is bounded by the number of states. When both
+ * deadlines fall on the same instant the hard one counts (as BEBA: hard before idle). A deadline
+ * past 2^64 ns never comes. A clock that runs backwards (captures) expires nothing.
  *
  * Header-only but for _prepare; compiles for BPF. */
 #ifndef BEBA_BASE_TIMEOUT_H
@@ -67,7 +67,8 @@ BEBA_INLINE void beba_timeouts_apply(const struct beba_timeouts *states, uint32_
         return;
     seen->expired = true;
     seen->deadline = seen->entered;
-    for (uint32_t i = 0; i < n && seen->state < n; i++) { /* the way to the cycle, and once around */
+    for (uint32_t i = 0; i < n && seen->state < n;
+         i++) { /* the way to the cycle, and once around */
         t = &states[seen->state];
         if (t->period && now - seen->entered >= t->period)
             seen->entered = seen->used = now - (now - seen->entered) % t->period;
