@@ -2,9 +2,9 @@
 /* The pipeline: the one intermediate representation of beba.
  *
  * Numbered tables; each with an optional flow context (keys, registers, states, timeouts) and
- * prioritised rules (match + guard -> statements). The language and the OpenFlow agent produce it; the
- * interpreter, the emitters, the exporters and the graph printer consume it. It is finite and typed:
- * every expression has a width, there are no loops and no pointers in the value domain.
+ * prioritised rules (match + guard -> statements). The language and the OpenFlow agent produce it;
+ * the interpreter, the emitters, the exporters and the graph printer consume it. It is finite and
+ * typed: every expression has a width, there are no loops and no pointers in the value domain.
  *
  * Ownership: all of a pipeline's memory is in its arena; producers fill it through
  * beba_pipeline_new and plain stores, then call beba_pipeline_finish, which checks it and computes
@@ -15,8 +15,9 @@
 
 #include "base/arena.h"
 #include "base/diag.h"
-#include "packet/packet.h"
 #include "base/timeout.h"
+#include "packet/packet.h"
+#include "pipeline/op.h"
 
 struct beba_error;
 
@@ -31,64 +32,13 @@ enum {
     BEBA_MAX_DEPTH = 200,     /* of an expression or of nested ifs */
     BEBA_MAX_NOTIFY_ARGS = 8, /* fields of one notification */
     BEBA_MAX_CELLS = 1 << 28, /* of one array */
+    BEBA_MAX_NODES =
+        1 << 24,       /* expressions and statements of a pipeline, each time it is referred to */
+    BEBA_MAX_KEY = 64, /* bytes of a key */
+    BEBA_MAX_REGS_SIZE = 256, /* bytes of a table's registers */
 };
 
 /* --- expressions --------------------------------------------------------------------------- */
-
-enum beba_op {
-    /* leaves */
-    BEBA_OP_CONST,   /* k */
-    BEBA_OP_FIELD,   /* field id */
-    BEBA_OP_REG,     /* register id of this table, as read at lookup (L) */
-    BEBA_OP_LET,     /* let slot id of this table */
-    BEBA_OP_GLOBAL,  /* global register id */
-    BEBA_OP_STATE,   /* state of this packet's entry in table id; 0xffffffff when it has no key there */
-    BEBA_OP_FORWARD, /* the packet goes the way of the one that created the entry (or would create it) */
-    BEBA_OP_PRESENT, /* the packet has layer id */
-    BEBA_OP_RANDOM,  /* uniform in 0..arg[0]-1; 0 when arg[0] is 0 */
-    /* one argument */
-    BEBA_OP_NOT,   /* logical */
-    BEBA_OP_INV,   /* ~ within the width */
-    BEBA_OP_NEG,   /* two's complement, 64 bits */
-    BEBA_OP_MAP4,  /* an IPv4 address as ::ffff:a.b.c.d: ip4 to ip */
-    BEBA_OP_ARRAY, /* cell of array id: arg[0] row, arg[1] column (one-dimensional: arg[0] only) */
-    BEBA_OP_IN_LIST, /* arg[0] lies in one of the ranges */
-    BEBA_OP_IN_SET,  /* arg[0] lies in set id */
-    /* two arguments: 64-bit, wrapping */
-    BEBA_OP_ADD,
-    BEBA_OP_SUB,
-    BEBA_OP_MUL,
-    BEBA_OP_DIV, /* x/0 = 0 */
-    BEBA_OP_MOD, /* x%0 = x */
-    BEBA_OP_AND,
-    BEBA_OP_OR,
-    BEBA_OP_XOR,
-    BEBA_OP_SHL, /* count modulo 64 */
-    BEBA_OP_SHR,
-    /* comparisons: false when an operand read a field the packet lacks; 128 bits allowed */
-    BEBA_OP_EQ,
-    BEBA_OP_NE,
-    BEBA_OP_LT,
-    BEBA_OP_LE,
-    BEBA_OP_GT,
-    BEBA_OP_GE,
-    /* short-circuit */
-    BEBA_OP_LAND,
-    BEBA_OP_LOR,
-    /* built-ins; 64 bits */
-    BEBA_OP_MIN,
-    BEBA_OP_MAX,
-    BEBA_OP_SAT_ADD,
-    BEBA_OP_SAT_SUB,
-    BEBA_OP_ABS_DIFF,
-    BEBA_OP_HASH,    /* n arguments of any width: base/hash.h; 32 bits */
-    BEBA_OP_EWMA,    /* (previous, sample, w): BEBA's, w = weight of previous in eighths, 1..7 */
-    BEBA_OP_AVG,     /* (mean, n, sample) -> new mean, scaled by 1000 */
-    BEBA_OP_VAR,     /* (variance, mean, n, sample) -> new variance; mean is the one before */
-    BEBA_OP_SEQ_LT,  /* modulo 2^32: (int32)(a - b) < 0 */
-    BEBA_OP_SEQ_LEQ, /* modulo 2^32: (int32)(a - b) <= 0 */
-    BEBA_N_OPS
-};
 
 /* Both ends included. Sorted and disjoint within a list. */
 struct beba_range {
@@ -96,8 +46,8 @@ struct beba_range {
 };
 
 struct beba_expr {
-    uint8_t op; /* enum beba_op */
-    struct beba_type type;
+    uint8_t op;            /* enum beba_op */
+    struct beba_type type; /* its width holds every value the expression can have */
     uint8_t n_args;
     uint32_t id; /* field, register, let, global, array, table, layer or set, by op */
     struct beba_u128 k;
@@ -110,8 +60,8 @@ struct beba_expr {
 /* Names, arities and spelling of the operations, for printers and parsers: one row an op. */
 struct beba_op_info {
     const char *name;   /* "+", "sat_add" */
-    uint8_t arity;      /* 255 = any number from 1 */
-    uint8_t precedence; /* of infix operators: 1 (||) .. 10 (*); 0 = function or leaf */
+    uint8_t arity;      /* 255 = any number from 1 (ARRAY: as many as it has dimensions) */
+    uint8_t precedence; /* of operators: 1 (||) .. 9 (*), 10 prefix; 0 = function or leaf */
     bool boolean;       /* the result is a truth value */
 };
 extern const struct beba_op_info beba_ops[BEBA_N_OPS];
@@ -139,13 +89,13 @@ struct beba_verdict {
 
 enum beba_stmt_kind {
     BEBA_STMT_ASSIGN,
-    BEBA_STMT_LET,     /* let slot id = value */
-    BEBA_STMT_IF,      /* value ? then : otherwise */
-    BEBA_STMT_GOTO,    /* enter state id; restarts its timeouts also when it is the current one */
-    BEBA_STMT_VERDICT, /* ends the rule */
-    BEBA_STMT_MIRROR,  /* copy of the packet as it is now to port value */
-    BEBA_STMT_NOTIFY,  /* notice id with args */
-    BEBA_STMT_COUNT,   /* named counter id: packets and bytes */
+    BEBA_STMT_LET,       /* let slot id = value */
+    BEBA_STMT_IF,        /* value ? then : otherwise */
+    BEBA_STMT_GOTO,      /* enter state id; restarts its timeouts also when it is the current one */
+    BEBA_STMT_VERDICT,   /* ends the rule */
+    BEBA_STMT_MIRROR,    /* copy of the packet as it is now to port value */
+    BEBA_STMT_NOTIFY,    /* notice id with args */
+    BEBA_STMT_COUNT,     /* named counter id: packets and bytes */
     BEBA_STMT_PUSH_VLAN, /* value = tag control information (vid, or vid | pcp << 13); id = TPID */
     BEBA_STMT_POP_VLAN,
     BEBA_STMT_PUSH_MPLS, /* value = label; id = ether type */
@@ -174,10 +124,10 @@ struct beba_body {
 };
 
 struct beba_stmt {
-    uint8_t kind;             /* enum beba_stmt_kind */
-    uint8_t lvalue;           /* ASSIGN: enum beba_lvalue */
-    uint8_t assign;           /* ASSIGN: enum beba_assign_op */
-    uint8_t n_args;           /* NOTIFY */
+    uint8_t kind;   /* enum beba_stmt_kind */
+    uint8_t lvalue; /* ASSIGN: enum beba_lvalue */
+    uint8_t assign; /* ASSIGN: enum beba_assign_op */
+    uint8_t n_args; /* NOTIFY */
     uint32_t id;
     struct beba_expr *index[2]; /* ASSIGN to an array: row, column (one-dimensional: [0] only) */
     struct beba_expr *value;
@@ -226,15 +176,16 @@ struct beba_state {
 
 enum beba_full_policy { BEBA_FULL_EVICT, BEBA_FULL_REFUSE };
 
-/* OpenFlow-style match: (field & mask) == value; absent fields do not match. Programs use guards. */
+/* OpenFlow-style match: (field & mask) == value; absent fields do not match. Programs use guards.
+ */
 struct beba_match {
     uint16_t field;
     struct beba_u128 value, mask;
 };
 
-/* A rule is tried when (entry state & state_mask) == state. First its lets run, then its matches and
- * its guard must hold; the first rule that holds runs its body and ends the table. lets of rules that
- * were tried before it have run too, in order: a let belongs to the rules after it. */
+/* A rule is tried when (entry state & state_mask) == state. First its lets run, then its matches
+ * and its guard must hold; the first rule that holds runs its body and ends the table. lets of
+ * rules that were tried before it have run too, in order: a let belongs to the rules after it. */
 struct beba_rule {
     uint32_t id; /* number in the whole pipeline; finish */
     uint32_t state, state_mask;
@@ -244,8 +195,9 @@ struct beba_rule {
     struct beba_expr *guard; /* NULL = always */
     struct beba_body body;
     const char *label; /* "on tcp.dst == 22", "else", "always": for people */
-    /* The body may make an entry: it assigns a register, or enters a state that is not the initial one
-     * or that has a timeout. Such a rule does not run when its table has no room and refuses. finish */
+    /* The body may make an entry: it assigns a register, or enters a state that is not the initial
+     * one or that has a timeout. Such a rule does not run when its table has no room and refuses.
+     * finish */
     bool creates;
     struct beba_loc loc;
 };
@@ -253,20 +205,20 @@ struct beba_rule {
 struct beba_table {
     const char *name;
     struct beba_key lookup, update; /* update.kind NONE = same as lookup */
-    bool two_keys;
+    bool two_keys;                  /* finish */
     struct beba_reg *reg;
-    uint32_t n_regs, regs_size; /* size a multiple of 8; finish */
-    uint8_t *regs_init;         /* finish */
-    struct beba_state *state;   /* the first is the initial one */
+    uint32_t n_regs, regs_size;     /* size a multiple of 8; finish */
+    uint8_t *regs_init;             /* finish */
+    struct beba_state *state;       /* the first is the initial one */
     struct beba_timeouts *timeouts; /* one a state */
     uint32_t n_states;
     uint64_t capacity;
-    uint8_t full;                    /* enum beba_full_policy */
+    uint8_t full;                     /* enum beba_full_policy */
     struct beba_verdict full_verdict; /* REFUSE */
     struct beba_verdict no_key;       /* packet lacks a key field */
     struct beba_verdict dflt;         /* no rule, or a body without verdict; kind NONE = drop */
     uint32_t n_lets;
-    const char **let_name;        /* one a slot, for people */
+    const char **let_name; /* one a slot, for people */
     struct beba_type *let_type;
     struct beba_rule *rule;
     uint32_t n_rules;
@@ -284,7 +236,7 @@ struct beba_global {
 
 struct beba_array {
     const char *name;
-    struct beba_type type; /* up to 64 bits */
+    struct beba_type type;  /* up to 64 bits */
     uint32_t rows, columns; /* one-dimensional: rows == 1 */
     bool two_dimensional;
     struct beba_loc loc;
@@ -333,7 +285,8 @@ struct beba_pipeline *beba_pipeline_new(void); /* NULL: out of memory */
 void beba_pipeline_free(struct beba_pipeline *p);
 
 /* Checks every invariant above (ids in range, arities, types and widths, bounds, verdicts complete,
- * depth) and fills what is marked "finish". -EINVAL or -E2BIG with what and where in the pipeline. */
+ * depth) and fills what is marked "finish". -EINVAL or -E2BIG with what and where in the pipeline.
+ */
 int beba_pipeline_finish(struct beba_pipeline *p, struct beba_error *err);
 
 /* True when the body ends in a verdict on every path. */

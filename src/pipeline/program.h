@@ -29,9 +29,10 @@ struct beba_expect {
     struct beba_expect_state { /* state after the packet of the entry that the rule updated */
         uint32_t table, state;
         struct beba_loc loc;
-    } *state;
+    } * state;
     uint32_t n_states;
-    struct beba_expected *reg; /* flow { ... }: registers of the updated (two keys: looked-up) entry */
+    struct beba_expected
+        *reg; /* flow { ... }: registers of the updated (two keys: looked-up) entry */
     uint32_t n_regs;
     struct beba_expected *field; /* out { ... }: fields of the packet that leaves */
     uint32_t n_fields;
@@ -51,11 +52,11 @@ enum beba_step_kind { BEBA_STEP_SEND, BEBA_STEP_WAIT };
 
 struct beba_step {
     uint8_t kind;
-    uint64_t wait;       /* WAIT: ns */
-    uint32_t repeat;     /* SEND: how often, >= 1; the expectation holds for each, or for the last */
-    bool each;           /* expectation of every repetition (otherwise of the last one) */
-    uint64_t interval;   /* ns between repetitions */
-    uint32_t in_port;    /* SEND; 1 when not given */
+    uint64_t wait;     /* WAIT: ns */
+    uint32_t repeat;   /* SEND: how often, >= 1; the expectation holds for each, or for the last */
+    bool each;         /* expectation of every repetition (otherwise of the last one) */
+    uint64_t interval; /* ns between repetitions */
+    uint32_t in_port;  /* SEND; 1 when not given */
     struct beba_build build;
     struct beba_expect expect;
     struct beba_loc loc;
