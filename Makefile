@@ -1,0 +1,67 @@
+# SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+# The front door. Meson does the work; these targets install what is missing first.
+#
+#   make            build/beba
+#   make help       everything else
+
+BUILD  := build
+PREFIX ?= /usr/local
+DESTDIR ?=
+FUZZ_SECONDS ?= 60
+
+# Debian's Python modules belong to Debian's python3, which need not be the first one on PATH.
+PYTHON := $(firstword $(wildcard /usr/bin/python3) python3)
+MESON  := $(firstword $(wildcard /usr/bin/meson) meson)
+SETUP  := $(MESON) setup -Dprefix=$(PREFIX)
+
+.PHONY: all help deps demo test lint bench fuzz install clean
+
+all: deps $(BUILD)/build.ninja
+	@ninja --quiet -C $(BUILD)
+
+help:
+	@echo 'make                 build build/beba (installs missing packages first)'
+	@echo 'make demo            build, then port knocking on a capture, step by step'
+	@echo 'make test            everything: three builds, sanitizers, lint; under 15 minutes on 2 cores'
+	@echo 'make lint            only format, clang-tidy, shellcheck and the house rules'
+	@echo 'make bench           speed on this machine: a table, and build/bench.json'
+	@echo 'make fuzz            every fuzz target for FUZZ_SECONDS ($(FUZZ_SECONDS))'
+	@echo 'make install         PREFIX=$(PREFIX) DESTDIR=$(DESTDIR)'
+	@echo 'make clean           remove build/'
+
+deps:
+	@scripts/install-deps.sh build
+
+$(BUILD)/build.ninja:
+	@$(SETUP) $(BUILD) >$(BUILD).log 2>&1 || { cat $(BUILD).log; rm -f $(BUILD).log; exit 1; }
+	@rm -f $(BUILD).log
+
+demo:
+	@scripts/install-deps.sh build demo
+	@$(MAKE) --no-print-directory all
+	@scripts/demo.sh $(BUILD)
+
+test:
+	@scripts/install-deps.sh build test
+	@$(PYTHON) scripts/test.py
+
+lint:
+	@scripts/install-deps.sh build test
+	@$(PYTHON) scripts/test.py lint tidy
+
+bench:
+	@scripts/install-deps.sh build bench
+	@$(PYTHON) bench/run.py
+
+fuzz:
+	@scripts/install-deps.sh build fuzz
+	@FUZZ_SECONDS=$(FUZZ_SECONDS) scripts/fuzz.sh
+
+install:
+	@scripts/install-deps.sh build docs
+	@$(MAKE) --no-print-directory all
+	@$(MESON) configure $(BUILD) -Dprefix=$(PREFIX)
+	@DESTDIR=$(DESTDIR) $(MESON) install -C $(BUILD)
+
+clean:
+	rm -rf $(BUILD)

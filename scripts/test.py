@@ -1,0 +1,193 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+"""Runs everything that checks beba: lint, three builds with their suites, clang-tidy.
+
+    scripts/test.py [STAGE...]      stages: lint gcc clang sanitize tidy; none = all
+
+Every stage adds to one sum; the last line is "N passed, N failed, N skipped". Exit 1 when
+something failed, or, where the environment has CI=true, when something was skipped. Builds live in
+build/test-*; what a failing test printed is shown, all of it stays in their meson-logs.
+"""
+
+import json
+import os
+import re
+import subprocess
+import sys
+import time
+
+ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+sys.dont_write_bytecode = True
+sys.path.insert(0, os.path.join(ROOT, "tests", "lint"))
+import rules  # noqa: E402
+
+JOBS = str(max(2, min(8, os.cpu_count() or 2)))
+MESON = "/usr/bin/meson" if os.path.exists("/usr/bin/meson") else "meson"
+FEATURES = ["-Dtests=enabled", "-Dcli=enabled", "-Ddocs=enabled", "--werror"]
+SANITIZE = ["-Db_sanitize=address,undefined", "-Db_lundef=false",
+            "-Dc_args=-fno-sanitize-recover=all -fno-omit-frame-pointer", "-Doptimization=1"]
+BUILDS = {
+    "gcc": {"cc": "gcc", "options": [], "env": {}},
+    "clang": {"cc": "clang", "options": [], "env": {}},
+    "sanitize": {"cc": "clang", "options": SANITIZE, "env": {
+        "BEBA_TEST_SCALE": "small",
+        "ASAN_OPTIONS": "detect_leaks=1:halt_on_error=1:detect_stack_use_after_return=1",
+        "UBSAN_OPTIONS": "halt_on_error=1:print_stacktrace=1"}},
+}
+
+
+class Sum:
+    def __init__(self):
+        self.passed = self.failed = self.skipped = 0
+
+    def add(self, passed, failed, skipped):
+        self.passed += passed
+        self.failed += failed
+        self.skipped += skipped
+
+    def __str__(self):
+        return f"{self.passed} passed, {self.failed} failed, {self.skipped} skipped"
+
+
+def say(text):
+    print(text, flush=True)
+
+
+def indent(text, lines=60):
+    kept = text.rstrip().splitlines()
+    if len(kept) > lines:
+        kept = [f"... {len(kept) - lines} lines before"] + kept[-lines:]
+    say("".join(f"    | {line}\n" for line in kept).rstrip("\n"))
+
+
+def run(cmd, env=None):
+    done = subprocess.run(cmd, cwd=ROOT, env=env, stdin=subprocess.DEVNULL, text=True,
+                          errors="replace", stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    return done.returncode, done.stdout
+
+
+def check(total, name, cmd):
+    """A check that is one test: it passes when the command exits with 0."""
+    start = time.monotonic()
+    status, out = run(cmd)
+    say(f"  {'ok  ' if status == 0 else 'FAIL'} {name} ({time.monotonic() - start:.0f} s)")
+    if status:
+        indent(out)
+    total.add(status == 0, status != 0, 0)
+
+
+def count_output(out):
+    """What a test program says about its own tests: TAP, or pytest's last line. None: nothing."""
+    tap = re.findall(r"^(ok|not ok)\b([^\n]*)", out, re.M)
+    if tap and re.search(r"^1\.\.\d+", out, re.M):
+        skipped = sum(1 for _, rest in tap if re.search(r"# *skip", rest, re.I))
+        failed = sum(1 for word, _ in tap if word == "not ok")
+        return len(tap) - skipped - failed, failed, skipped
+    last = re.findall(r"^=* ?((?:\d+ [a-z]+(?:, )?)+) in [\d.]+s", out, re.M)
+    if last:
+        found = {word: int(n) for n, word in re.findall(r"(\d+) ([a-z]+)", last[-1])}
+        bad = found.get("failed", 0) + found.get("error", 0) + found.get("errors", 0)
+        return found.get("passed", 0), bad, found.get("skipped", 0)
+    return None
+
+
+def count_test(entry):
+    out = entry.get("stdout", "")
+    result = entry["result"]
+    counted = count_output(out)
+    if result in ("OK", "EXPECTEDFAIL"):
+        return counted if counted and not counted[1] else (1, 0, 0)
+    if result == "SKIP":
+        return (0, 0, max(1, counted[2])) if counted else (0, 0, 1)
+    if counted and counted[1]:
+        return counted
+    return 0, 1, 0
+
+
+def build_and_test(total, name):
+    build = BUILDS[name]
+    where = os.path.join(ROOT, "build", "test-" + name)
+    env = dict(os.environ, CC=build["cc"], CMOCKA_MESSAGE_OUTPUT="TAP", **build["env"])
+    start = time.monotonic()
+    again = ["--reconfigure"] if os.path.exists(os.path.join(where, "build.ninja")) else []
+    for cmd in ([MESON, "setup", where, *again, *FEATURES, *build["options"]],
+                ["ninja", "--quiet", "-j", JOBS, "-C", where]):
+        status, out = run(cmd, env)
+        if status:
+            say(f"  FAIL {name}: {' '.join(cmd[:2])}")
+            indent(out)
+            total.add(0, 1, 0)
+            return
+    built = time.monotonic()
+    log = os.path.join(where, "meson-logs", "testlog.json")
+    if os.path.exists(log):
+        os.unlink(log)
+    status, out = run([MESON, "test", "-C", where, "--no-rebuild", "--num-processes", JOBS,
+                       "--print-errorlogs"], env)
+    mine = Sum()
+    if os.path.exists(log):
+        with open(log, encoding="utf-8") as lines:
+            entries = [json.loads(line) for line in lines]
+    else:
+        entries = []
+    slow = sorted(entries, key=lambda e: -e["duration"])[:3]
+    for entry in entries:
+        passed, failed, skipped = count_test(entry)
+        mine.add(passed, failed, skipped)
+        if failed or skipped:
+            say(f"  {'FAIL' if failed else 'skip'} {name}: {entry['name']} ({entry['result']})")
+            indent(entry.get("stdout", "") + entry.get("stderr", ""), 40)
+    if not entries or (status and not mine.failed):
+        say(f"  FAIL {name}: meson test")
+        indent(out)
+        mine.add(0, 1, 0)
+    say(f"  {'FAIL' if mine.failed else 'ok  '} {name}: {mine}; built in {built - start:.0f} s, "
+        f"run in {time.monotonic() - built:.0f} s; slowest " +
+        ", ".join(f"{e['name'].split(':')[-1].strip()} {e['duration']:.1f} s" for e in slow))
+    total.add(mine.passed, mine.failed, mine.skipped)
+
+
+def lint(total):
+    check(total, "house rules", [sys.executable, "tests/lint/rules.py"])
+    check(total, "clang-format", ["clang-format", "--dry-run", "-Werror", *rules.tracked("*.c", "*.h")])
+    check(total, "shellcheck", ["shellcheck", *rules.tracked("*.sh", ".ci/run")])
+
+
+def tidy(total):
+    """clang-tidy on what the clang build compiled."""
+    where = os.path.join(ROOT, "build", "test-clang")
+    if not os.path.exists(os.path.join(where, "compile_commands.json")):
+        status, out = run([MESON, "setup", where, *FEATURES], dict(os.environ, CC="clang"))
+        if status:
+            indent(out)
+    check(total, "clang-tidy", ["nice", "run-clang-tidy", "-quiet", "-j", JOBS, "-p", where,
+                                os.path.join(ROOT, "(src|bench|tests)/.*(?<!_test)\\.c$")])
+
+
+STAGES = {
+    "lint": lint,
+    "gcc": lambda total: build_and_test(total, "gcc"),
+    "clang": lambda total: build_and_test(total, "clang"),
+    "sanitize": lambda total: build_and_test(total, "sanitize"),
+    "tidy": tidy,
+}
+
+
+def main():
+    wanted = sys.argv[1:] or list(STAGES)
+    for stage in wanted:
+        if stage not in STAGES:
+            sys.exit(f"unknown stage '{stage}'; there are: {' '.join(STAGES)}")
+    os.makedirs(os.path.join(ROOT, "build"), exist_ok=True)
+    total = Sum()
+    for stage in wanted:
+        start = time.monotonic()
+        say(f"{stage}:")
+        STAGES[stage](total)
+        say(f"  {time.monotonic() - start:.0f} s")
+    say(str(total))
+    return 1 if total.failed or (total.skipped and os.environ.get("CI") == "true") else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
