@@ -146,7 +146,22 @@ static int undo(struct beba_ft *ft, struct beba_error *err)
     return 0;
 }
 
-static int check_entry(const struct beba_ft *ft, struct beba_ft_shape shape, uint64_t at,
+/* Where a key is: 0 = its first bucket, 1 = its second, 2 = beyond, -1 = where it cannot be found.
+ */
+static int place_of(const struct beba_ft *ft, uint64_t hash, uint32_t at)
+{
+    uint32_t second = beba_ft_second(ft, hash);
+
+    if (at == beba_ft_first(ft, hash))
+        return 0;
+    if (at == second)
+        return 1;
+    return (at > second ? at - second : at + (uint64_t)ft->n_buckets - second) <= BEBA_FT_BEYOND
+               ? 2
+               : -1;
+}
+
+static int check_entry(const struct beba_ft *ft, struct beba_ft_shape shape, uint32_t at,
                        const struct beba_ft_entry *e, uint16_t tag, struct beba_error *err)
 {
     uint32_t padded = beba_ft_pad8(shape.key_size);
@@ -159,39 +174,44 @@ static int check_entry(const struct beba_ft *ft, struct beba_ft_shape shape, uin
         return broken(err, "an entry is in a state that does not exist");
     if (tag != beba_ft_tag(hash))
         return broken(err, "a tag is not that of its key");
-    if (beba_ft_first(ft, hash) != at && beba_ft_second(ft, hash) != at)
+    if (place_of(ft, hash, at) < 0)
         return broken(err, "a key is in a bucket that is not its own");
     return 0;
 }
 
-/* Checks every entry by itself and counts them; adds them to displaced[] of their first buckets
- * when fix is set, which must have been cleared. */
-static int check_entries(const struct beba_ft *ft, struct beba_ft *fix, uint64_t *count,
-                         uint64_t *displaced, struct beba_error *err)
+/* What lies in the buckets. */
+struct tally {
+    uint64_t count, displaced, beyond;
+};
+
+/* Checks every entry by itself and counts them; with fix, which must be the table with displaced
+ * and beyond cleared, sets those. */
+static int check_entries(const struct beba_ft *ft, struct beba_ft *fix, struct tally *tally,
+                         struct beba_error *err)
 {
     struct beba_ft_shape shape = beba_ft_shape_of(ft);
 
-    *count = *displaced = 0;
+    *tally = (struct tally){0};
     for (uint32_t i = 0; i < ft->n_buckets; i++) {
         struct beba_ft_bucket *b = BEBA_FT_BUCKET(ft, shape, i);
 
         for (uint32_t slot = 0; slot < BEBA_FT_SLOTS; slot++) {
             const struct beba_ft_entry *e = beba_ft_entry_at(b, shape, slot);
-            uint32_t first;
-            int rc;
+            uint64_t hash;
+            int rc, place;
 
             if (!b->tag[slot])
                 continue;
             rc = check_entry(ft, shape, i, e, b->tag[slot], err);
             if (rc)
                 return rc;
-            ++*count;
-            first = beba_ft_first(ft, beba_ft_hash_entry(ft, shape, e));
-            if (first == i)
-                continue;
-            ++*displaced;
+            hash = beba_ft_hash_entry(ft, shape, e);
+            place = place_of(ft, hash, i);
+            tally->count++;
+            tally->displaced += place > 0;
+            tally->beyond += place > 1;
             if (fix)
-                BEBA_FT_BUCKET(fix, shape, first)->displaced++;
+                beba_ft_strayed(fix, shape, b, hash, 1);
         }
     }
     return 0;
@@ -202,7 +222,7 @@ int beba_ft_join(void *mem, size_t size, const struct beba_ft_desc *desc, struct
 {
     struct beba_ft *ft = mem;
     struct beba_ft_shape shape;
-    uint64_t count, displaced;
+    struct tally tally;
     int rc;
 
     if ((uintptr_t)mem % 64)
@@ -216,15 +236,16 @@ int beba_ft_join(void *mem, size_t size, const struct beba_ft_desc *desc, struct
         return rc;
     shape = beba_ft_shape_of(ft);
     for (uint32_t i = 0; i < ft->n_buckets; i++) {
-        BEBA_FT_BUCKET(ft, shape, i)->displaced = 0;
-        BEBA_FT_BUCKET(ft, shape, i)->lock = 0;
+        struct beba_ft_bucket *b = BEBA_FT_BUCKET(ft, shape, i);
+
+        b->displaced = b->beyond = b->lock = 0;
     }
-    rc = check_entries(ft, ft, &count, &displaced, err);
+    rc = check_entries(ft, ft, &tally, err);
     if (rc)
         return rc;
-    if (count > ft->capacity)
+    if (tally.count > ft->capacity)
         return broken(err, "it holds more entries than its capacity");
-    ft->count = count;
+    ft->count = tally.count;
     ft->undo_off = 0;
     *out = ft;
     return 0;
@@ -233,25 +254,28 @@ int beba_ft_join(void *mem, size_t size, const struct beba_ft_desc *desc, struct
 int beba_ft_verify(const struct beba_ft *ft, struct beba_error *err)
 {
     struct beba_ft_shape shape = beba_ft_shape_of(ft);
-    uint64_t count, displaced, sum = 0, cursor = 0;
+    struct tally tally;
+    uint64_t displaced = 0, beyond = 0, cursor = 0;
     struct beba_ft *walk = (struct beba_ft *)(uintptr_t)ft; /* next and peek change nothing */
     struct beba_ft_entry *e;
     int rc = check_head(ft, ft->size, err);
 
     if (!rc)
-        rc = check_entries(ft, NULL, &count, &displaced, err);
+        rc = check_entries(ft, NULL, &tally, err);
     if (rc)
         return rc;
     if (ft->undo.entry)
         return broken(err, "a change is half done");
-    if (count != ft->count)
+    if (tally.count != ft->count)
         return broken(err, "its count of entries is wrong");
-    if (count > ft->capacity)
+    if (tally.count > ft->capacity)
         return broken(err, "it holds more entries than its capacity");
-    for (uint32_t i = 0; i < ft->n_buckets; i++)
-        sum += BEBA_FT_BUCKET(ft, shape, i)->displaced;
-    if (sum != displaced)
-        return broken(err, "its count of keys in second buckets is wrong");
+    for (uint32_t i = 0; i < ft->n_buckets; i++) {
+        displaced += BEBA_FT_BUCKET(ft, shape, i)->displaced;
+        beyond += BEBA_FT_BUCKET(ft, shape, i)->beyond;
+    }
+    if (displaced != tally.displaced || beyond != tally.beyond)
+        return broken(err, "its count of keys outside their first buckets is wrong");
     while ((e = beba_ft_next(walk, &cursor))) {
         const uint32_t *key = (const uint32_t *)(const void *)e->body;
 

@@ -6,8 +6,10 @@
  *   entry    struct beba_ft_entry | key, padded to 8 | registers, padded to 8
  *
  * Placement. A new key goes to its first bucket while that has fewer than BEBA_FT_SPILL entries,
- * else to the emptier of its two. A bucket counts the keys that wanted it and live in their second
- * bucket (displaced): while that is 0, a miss is known after one tag line.
+ * else to the emptier of its two, and when both are full into one of the BEBA_FT_BEYOND buckets
+ * after the second. A bucket counts the keys that have it first and live elsewhere (displaced), and
+ * those that have it second and live beyond: while displaced is 0, a miss is known after one tag
+ * line.
  *
  * Hash. With secret 64-bit words a0..aN and 32-bit key words x, pair-multiply-shift
  *   h = aN + sum (a[2i] + x[2i+1]) * (a[2i+1] + x[2i])  mod 2^64
@@ -39,7 +41,8 @@
 enum {
     BEBA_FT_VERSION = 1,
     BEBA_FT_SLOTS = 16,           /* entries of a bucket */
-    BEBA_FT_SPILL = 13,           /* entries from which a bucket shares with the second choice */
+    BEBA_FT_SPILL = 15,           /* entries from which a bucket shares with the second choice */
+    BEBA_FT_BEYOND = 8,           /* buckets after the second choice that may hold a key */
     BEBA_FT_PROBES = 64,          /* buckets looked at for something to evict beyond the two */
     BEBA_FT_STATES_MAX = 1 << 16, /* states of a table */
     BEBA_FT_SCHEMA_MAX = 1 << 20, /* bytes */
@@ -49,8 +52,9 @@ enum {
 
 struct beba_ft_bucket {
     uint32_t lock;      /* for targets with several writers */
-    uint32_t displaced; /* keys whose first bucket this is, in their second one */
-    uint32_t spare[6];
+    uint32_t displaced; /* keys whose first bucket this is and that are elsewhere */
+    uint32_t beyond;    /* keys whose second bucket this is and that are in neither */
+    uint32_t spare[5];
     uint16_t tag[BEBA_FT_SLOTS]; /* 0 = free */
     uint8_t entries[];
 };
@@ -252,6 +256,14 @@ BEBA_INLINE uint32_t beba_ft_second(const struct beba_ft *ft, uint64_t hash)
     return (uint32_t)(i >= ft->n_buckets ? i - ft->n_buckets : i);
 }
 
+/* The i-th bucket after this one; i < n_buckets. */
+BEBA_INLINE uint32_t beba_ft_after(const struct beba_ft *ft, uint32_t index, uint32_t i)
+{
+    uint64_t at = (uint64_t)index + i;
+
+    return (uint32_t)(at >= ft->n_buckets ? at - ft->n_buckets : at);
+}
+
 BEBA_INLINE uint16_t beba_ft_tag(uint64_t hash)
 {
     uint16_t tag = (uint16_t)hash;
@@ -383,6 +395,7 @@ BEBA_INLINE struct beba_ft_entry *beba_ft_locate(struct beba_ft *ft, struct beba
 {
     struct beba_ft_bucket *b = BEBA_FT_BUCKET(ft, shape, beba_ft_first(ft, hash));
     struct beba_ft_entry *e;
+    uint32_t second, beyond;
 
     if (!b)
         return NULL;
@@ -390,11 +403,19 @@ BEBA_INLINE struct beba_ft_entry *beba_ft_locate(struct beba_ft *ft, struct beba
     e = beba_ft_search(b, shape, key, beba_ft_tag(hash), slot);
     if (e || !b->displaced)
         return e;
-    b = BEBA_FT_BUCKET(ft, shape, beba_ft_second(ft, hash));
+    second = beba_ft_second(ft, hash);
+    *bucket = b = BEBA_FT_BUCKET(ft, shape, second);
     if (!b)
         return NULL;
-    *bucket = b;
-    return beba_ft_search(b, shape, key, beba_ft_tag(hash), slot);
+    e = beba_ft_search(b, shape, key, beba_ft_tag(hash), slot);
+    beyond = b->beyond;
+    for (uint32_t i = 1; !e && beyond && i <= BEBA_FT_BEYOND && i < ft->n_buckets; i++) {
+        *bucket = b = BEBA_FT_BUCKET(ft, shape, beba_ft_after(ft, second, i));
+        if (!b)
+            return NULL;
+        e = beba_ft_search(b, shape, key, beba_ft_tag(hash), slot);
+    }
+    return e;
 }
 
 BEBA_INLINE struct beba_ft_entry *beba_ft_peek_as(struct beba_ft *ft, struct beba_ft_shape shape,
@@ -439,6 +460,7 @@ BEBA_INLINE const struct beba_timeouts *beba_ft_states(const struct beba_ft *ft)
 
 BEBA_INLINE const uint8_t *beba_ft_key(const struct beba_ft *ft, const struct beba_ft_entry *e)
 {
+    (void)ft;
     return e->body;
 }
 
@@ -510,16 +532,28 @@ BEBA_INLINE void beba_ft_store(struct beba_ft *ft, struct beba_ft_entry *e, uint
     beba_ft_store_as(ft, beba_ft_shape_of(ft), e, state, entered, used, regs);
 }
 
+/* Adds to the counts of keys that are not where they would be first: 1 or, to subtract, ~0. */
+BEBA_INLINE void beba_ft_strayed(struct beba_ft *ft, struct beba_ft_shape shape,
+                                 const struct beba_ft_bucket *b, uint64_t hash, uint32_t add)
+{
+    struct beba_ft_bucket *first = BEBA_FT_BUCKET(ft, shape, beba_ft_first(ft, hash));
+    struct beba_ft_bucket *second;
+
+    if (!first || first == b)
+        return;
+    first->displaced += add;
+    second = BEBA_FT_BUCKET(ft, shape, beba_ft_second(ft, hash));
+    if (second && second != b)
+        second->beyond += add;
+}
+
 /* Takes an entry out, without counting why. hash is that of its key. */
 BEBA_INLINE void beba_ft_unlink(struct beba_ft *ft, struct beba_ft_shape shape,
                                 struct beba_ft_bucket *b, uint32_t slot, uint64_t hash)
 {
-    struct beba_ft_bucket *first = BEBA_FT_BUCKET(ft, shape, beba_ft_first(ft, hash));
-
     b->tag[slot & (BEBA_FT_SLOTS - 1)] = 0;
     BEBA_FT_BARRIER();
-    if (first && first != b)
-        first->displaced--;
+    beba_ft_strayed(ft, shape, b, hash, ~0u);
     ft->count--;
 }
 
@@ -596,7 +630,8 @@ BEBA_INLINE struct beba_ft_bucket *beba_ft_place(struct beba_ft *ft, struct beba
                                                  uint64_t hash, uint64_t now, uint32_t *free)
 {
     struct beba_ft_bucket *first = BEBA_FT_BUCKET(ft, shape, beba_ft_first(ft, hash));
-    struct beba_ft_bucket *second = BEBA_FT_BUCKET(ft, shape, beba_ft_second(ft, hash));
+    uint32_t index = beba_ft_second(ft, hash);
+    struct beba_ft_bucket *second = BEBA_FT_BUCKET(ft, shape, index);
     struct beba_ft_bucket *b;
 
     if (!first || !second)
@@ -607,7 +642,16 @@ BEBA_INLINE struct beba_ft_bucket *beba_ft_place(struct beba_ft *ft, struct beba
     beba_ft_reclaim(ft, shape, first, now);
     if (second != first)
         beba_ft_reclaim(ft, shape, second, now);
-    return beba_ft_pick(ft, first, second, free);
+    b = beba_ft_pick(ft, first, second, free);
+    if (b || ft->count >= ft->capacity)
+        return b;
+    for (uint32_t i = 1; i <= BEBA_FT_BEYOND && i < ft->n_buckets; i++) {
+        b = BEBA_FT_BUCKET(ft, shape, beba_ft_after(ft, index, i));
+        *free = b ? beba_ft_match(b, 0) : 0;
+        if (*free)
+            return b;
+    }
+    return NULL;
 }
 
 BEBA_INLINE bool beba_ft_room_as(struct beba_ft *ft, struct beba_ft_shape shape, uint64_t hash,
@@ -667,7 +711,7 @@ BEBA_INLINE bool beba_ft_evict(struct beba_ft *ft, struct beba_ft_shape shape, u
         slot = slot2;
     }
     for (uint32_t i = 0; !found && i < BEBA_FT_PROBES; i++) {
-        at = at + 1 < ft->n_buckets ? at + 1 : 0;
+        at = beba_ft_after(ft, at, ft->n_buckets > 1);
         b = BEBA_FT_BUCKET(ft, shape, at);
         if (!b)
             return false;
@@ -690,7 +734,7 @@ BEBA_INLINE struct beba_ft_entry *beba_ft_insert_as(struct beba_ft *ft, struct b
                                                     bool *did_evict)
 {
     uint32_t free = 0, slot;
-    struct beba_ft_bucket *first, *b = beba_ft_place(ft, shape, hash, now, &free);
+    struct beba_ft_bucket *b = beba_ft_place(ft, shape, hash, now, &free);
     struct beba_ft_entry *e;
 
     *did_evict = false;
@@ -713,9 +757,7 @@ BEBA_INLINE struct beba_ft_entry *beba_ft_insert_as(struct beba_ft *ft, struct b
         __builtin_memset(e->body + beba_ft_words(shape.key_size) * 4, 0, 4);
     beba_ft_copy(e->body, key, beba_ft_words(shape.key_size) * 4);
     beba_ft_copy(beba_ft_regs_as(shape, e), BEBA_FT_REGS_INIT(ft), shape.regs_size);
-    first = BEBA_FT_BUCKET(ft, shape, beba_ft_first(ft, hash));
-    if (first && first != b)
-        first->displaced++;
+    beba_ft_strayed(ft, shape, b, hash, 1);
     ft->count++;
     ft->counters.creations++;
     BEBA_FT_BARRIER(); /* complete before it can be found */
