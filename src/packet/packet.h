@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /* A packet: bytes in the caller's buffer, metadata, and what the parser found.
  *
- * Memory is the caller's; nothing here allocates, blocks or keeps pointers. One packet belongs to one
- * thread at a time. The parser never reads past data + len; editing may use head- and tailroom. */
+ * Memory is the caller's; nothing here allocates, blocks or keeps pointers. One packet belongs to
+ * one thread at a time. The parser never reads past data + len; editing may use head- and tailroom.
+ */
 #ifndef BEBA_PACKET_PACKET_H
 #define BEBA_PACKET_PACKET_H
 
@@ -18,17 +19,18 @@ enum beba_link {
 
 /* What was wrong with the packet, as bits. The layers before the flaw are valid and usable. */
 enum beba_flaw {
-    BEBA_FLAW_TRUNCATED = 1 << 0,     /* a header runs past the captured bytes */
-    BEBA_FLAW_BAD_LENGTH = 1 << 1,    /* a length field contradicts another or the packet */
-    BEBA_FLAW_BAD_VERSION = 1 << 2,   /* IP version does not match what announced it */
-    BEBA_FLAW_TOO_DEEP = 1 << 3,      /* more tags, labels or extension headers than are followed */
-    BEBA_FLAW_LATER_FRAGMENT = 1 << 4, /* not a flaw of its own: no L4 header because of the offset */
+    BEBA_FLAW_TRUNCATED = 1 << 0,   /* a header runs past the captured bytes */
+    BEBA_FLAW_BAD_LENGTH = 1 << 1,  /* a length field contradicts another or the packet */
+    BEBA_FLAW_BAD_VERSION = 1 << 2, /* IP version does not match what announced it */
+    BEBA_FLAW_TOO_DEEP = 1 << 3,    /* more tags, labels or extension headers than are followed */
+    BEBA_FLAW_LATER_FRAGMENT =
+        1 << 4, /* not a flaw of its own: no L4 header because of the offset */
 };
 
 /* Headers found by the parser. Offsets are from data; valid where the layer's bit is set. */
 struct beba_headers {
-    uint32_t layers; /* 1 << enum beba_layer */
-    uint16_t flaws;  /* enum beba_flaw */
+    uint32_t layers;     /* 1 << enum beba_layer */
+    uint16_t flaws;      /* enum beba_flaw */
     uint16_t ether_type; /* the one that decides the network layer, after the tags; 0 = none */
     uint8_t ip_proto;    /* transport protocol, after IPv6 extension headers */
     uint8_t n_vlan, n_mpls;
@@ -38,14 +40,14 @@ struct beba_headers {
 };
 
 struct beba_packet {
-    uint8_t *data;      /* first byte */
-    uint32_t len;       /* captured bytes at data */
-    uint32_t wire_len;  /* bytes the packet had on the wire, >= len */
-    uint32_t headroom;  /* writable bytes before data */
-    uint32_t tailroom;  /* writable bytes after data + len */
-    uint8_t link;       /* enum beba_link */
-    uint64_t now;       /* ns; the same for the whole life of the packet */
-    uint64_t metadata;  /* OpenFlow's 64-bit pipeline word */
+    uint8_t *data;     /* first byte */
+    uint32_t len;      /* captured bytes at data */
+    uint32_t wire_len; /* bytes the packet had on the wire, >= len */
+    uint32_t headroom; /* writable bytes before data */
+    uint32_t tailroom; /* writable bytes after data + len */
+    uint8_t link;      /* enum beba_link */
+    uint64_t now;      /* ns; the same for the whole life of the packet */
+    uint64_t metadata; /* OpenFlow's 64-bit pipeline word */
     uint64_t tunnel_id;
     uint32_t in_port, in_phy_port;
     uint32_t queue;
@@ -67,9 +69,10 @@ BEBA_INLINE bool beba_packet_has(const struct beba_packet *p, enum beba_layer la
 bool beba_field_present(const struct beba_packet *p, enum beba_field_id id);
 /* Reads a field. False, and *out = 0, when the packet lacks it. _read is for widths up to 64. */
 bool beba_field_read(const struct beba_packet *p, enum beba_field_id id, uint64_t *out);
-bool beba_field_read_wide(const struct beba_packet *p, enum beba_field_id id, struct beba_u128 *out);
-/* Writes a field, truncated to its width; lengths and checksums follow (RFC 1624). False, and nothing
- * done, when the packet lacks it or it is read-only. */
+bool beba_field_read_wide(const struct beba_packet *p, enum beba_field_id id,
+                          struct beba_u128 *out);
+/* Writes a field, truncated to its width; lengths and checksums follow (RFC 1624). False, and
+ * nothing done, when the packet lacks it or it is read-only. */
 bool beba_field_write(struct beba_packet *p, enum beba_field_id id, struct beba_u128 v);
 
 /* Editing. 0, -ENOBUFS (no head- or tailroom), -EINVAL (no such layer, not Ethernet). */
@@ -85,9 +88,9 @@ bool beba_packet_swap(struct beba_packet *p, enum beba_layer layer);
  * datagram is there). present = which exist and can be checked; returns those that are wrong. */
 unsigned beba_packet_checksums(const struct beba_packet *p, unsigned *present);
 
-/* The builder: a packet from field assignments. Headers follow from the fields assigned (tcp.dst gives
- * TCP over IPv4 over Ethernet; ip6.src makes it IPv6), everything else has sensible defaults, lengths
- * and checksums are right. */
+/* The builder: a packet from field assignments. Headers follow from the fields assigned (tcp.dst
+ * gives TCP over IPv4 over Ethernet; ip6.src makes it IPv6), everything else has sensible defaults,
+ * lengths and checksums are right. */
 struct beba_assign {
     enum beba_field_id field;
     struct beba_u128 value;
@@ -96,15 +99,15 @@ struct beba_assign {
 struct beba_build {
     const struct beba_assign *assign;
     unsigned n_assign;
-    uint32_t layers;        /* 1 << enum beba_layer: headers wanted although no field of them is set */
+    uint32_t layers; /* 1 << enum beba_layer: headers wanted although no field of them is set */
     const uint8_t *payload; /* bytes after the last header */
     uint32_t payload_len;
     uint32_t frame_len; /* pad with zero payload up to this many bytes; 0 = no padding */
 };
 
 struct beba_error;
-/* Builds into buf with headroom bytes before the packet; p->data points into buf. 0, -EINVAL (fields
- * that cannot be together, value too wide: err says which), -ENOBUFS. */
+/* Builds into buf with headroom bytes before the packet; p->data points into buf. 0, -EINVAL
+ * (fields that cannot be together, value too wide: err says which), -ENOBUFS. */
 int beba_packet_build(struct beba_packet *p, uint8_t *buf, size_t size, size_t headroom,
                       const struct beba_build *b, struct beba_error *err);
 
