@@ -303,8 +303,13 @@ void beba_verdict_print(struct beba_strbuf *out, const struct beba_pipeline *p,
                         const struct beba_table *t, const struct beba_verdict *v);
 /* The whole pipeline as text, for people who debug producers and consumers. */
 void beba_pipeline_print(struct beba_strbuf *out, const struct beba_pipeline *p);
-/* Key bytes by field names: "ip.src=10.0.0.1". */
+/* Key bytes by field names: "ip.src=10.0.0.1, tcp.dst=80"; "10.0.0.1:1234 <-> 10.0.0.2:80 tcp". */
 void beba_key_print(struct beba_strbuf *out, const struct beba_key *key, const uint8_t *bytes);
+/* The parts of a key one by one: fields, or ip.a, ip.b, l4.a, l4.b and ip.proto of a connection.
+ * False past the last. */
+bool beba_key_field(const struct beba_key *key, const uint8_t *bytes, unsigned i, const char **name,
+                    struct beba_type *type, struct beba_u128 *value);
+unsigned beba_key_parts(const struct beba_key *key);
 /* The state diagram as a Graphviz document: one cluster a table. */
 void beba_pipeline_dot(struct beba_strbuf *out, const struct beba_pipeline *p);
 /* The text that names key fields, registers and states of a table: stored in its flow table. */
