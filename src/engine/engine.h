@@ -2,8 +2,8 @@
 /* The engine: runs a pipeline on batches of packets. This one is the interpreter, the reference
  * semantics of beba (docs/machine.md); compiled engines will stand behind the same interface.
  *
- * An engine owns its tables, globals, arrays, sets, counters and event ring; all memory is taken when it
- * is made, none on the packet path. One thread at a time. The pipeline must outlive it. */
+ * An engine owns its tables, globals, arrays, sets, counters and event ring; all memory is taken
+ * when it is made, none on the packet path. One thread at a time. The pipeline must outlive it. */
 #ifndef BEBA_ENGINE_ENGINE_H
 #define BEBA_ENGINE_ENGINE_H
 
@@ -30,22 +30,22 @@ struct beba_event {
     uint64_t time; /* ns: now of the packet; for expiries the deadline */
     uint8_t kind;  /* enum beba_event_kind */
     uint8_t n_args;
-    uint32_t table, rule;  /* rule: 0xffffffff when none */
-    uint32_t notice;       /* NOTIFY */
-    uint32_t from, to;     /* ENTERED, EXPIRED: states; EVICTED: from */
-    uint32_t key_size;     /* 0: the table has no key */
+    uint32_t table, rule; /* rule: 0xffffffff when none */
+    uint32_t notice;      /* NOTIFY */
+    uint32_t from, to;    /* ENTERED, EXPIRED: states; EVICTED: from */
+    uint32_t key_size;    /* 0: the table has no key */
     uint8_t key[BEBA_FT_KEY_MAX];
     struct beba_u128 arg[BEBA_MAX_NOTIFY_ARGS];
 };
 
 struct beba_engine_opts {
-    uint64_t seed;             /* of random(n) and of the flow tables when fixed_seed */
-    bool fixed_seed;           /* reproducible; otherwise the flow tables take a secret of the system */
-    uint32_t events;           /* room in the event ring; 0 = 4096 */
-    uint32_t mirror_bytes;     /* room for mirrored copies of one batch; 0 = 1 MiB */
-    uint64_t capacity;         /* overrides every table's capacity; 0 = as the program says */
-    const char *state_dir;     /* tables in mapped files DIR/<machine>.ft; NULL = private memory */
-    bool all_events;           /* record EXPIRED and EVICTED too */
+    uint64_t seed;         /* of random(n) and of the flow tables when fixed_seed */
+    bool fixed_seed;       /* reproducible; otherwise the flow tables take a secret of the system */
+    uint32_t events;       /* room in the event ring; 0 = 4096 */
+    uint32_t mirror_bytes; /* room for mirrored copies of one batch; 0 = 1 MiB */
+    uint64_t capacity;     /* overrides every table's capacity; 0 = as the program says */
+    const char *state_dir; /* tables in mapped files DIR/<machine>.ft; NULL = private memory */
+    bool all_events;       /* record EXPIRED and EVICTED too */
 };
 
 /* Why a packet ended as it did. */
@@ -60,11 +60,11 @@ enum beba_reason {
 const char *beba_reason_name(enum beba_reason reason);
 
 struct beba_result {
-    uint8_t verdict; /* enum beba_verdict_kind, never NONE or NEXT */
-    uint8_t reason;  /* enum beba_reason */
-    uint32_t port;   /* OUTPUT; REPLY: the input port */
-    uint32_t table;  /* that decided */
-    uint32_t rule;   /* that decided; 0xffffffff when none */
+    uint8_t verdict;                  /* enum beba_verdict_kind, never NONE or NEXT */
+    uint8_t reason;                   /* enum beba_reason */
+    uint32_t port;                    /* OUTPUT; REPLY: the input port */
+    uint32_t table;                   /* that decided */
+    uint32_t rule;                    /* that decided; 0xffffffff when none */
     uint32_t first_mirror, n_mirrors; /* in the engine's mirror list, until the next run */
 };
 
@@ -96,8 +96,8 @@ int beba_engine_new(const struct beba_pipeline *p, const struct beba_engine_opts
                     struct beba_engine **out, struct beba_error *err);
 void beba_engine_free(struct beba_engine *e);
 
-/* Runs n packets in order; results[i] belongs to packets[i]. Packets are parsed here, may be edited,
- * and keep their buffers. Any n; works in batches of BEBA_BATCH. */
+/* Runs n packets in order; results[i] belongs to packets[i]. Packets are parsed here, may be
+ * edited, and keep their buffers. Any n; works in batches of BEBA_BATCH. */
 void beba_engine_run(struct beba_engine *e, struct beba_packet *const *packets, unsigned n,
                      struct beba_result *results);
 
@@ -116,7 +116,11 @@ const struct beba_engine_stats *beba_engine_stats(const struct beba_engine *e);
 const struct beba_rule_counters *beba_engine_rule(const struct beba_engine *e, uint32_t rule);
 const struct beba_rule_counters *beba_engine_counter(const struct beba_engine *e, uint32_t counter);
 int beba_engine_table(const struct beba_engine *e, uint32_t table, struct beba_table_stats *out);
+/* A global register; also returns its low 64 bits. out may be NULL. */
 uint64_t beba_engine_global(const struct beba_engine *e, uint32_t global, struct beba_u128 *out);
+/* An array's cell; indices are taken modulo its size, row is 0 of a one-dimensional one. */
+uint64_t beba_engine_cell(const struct beba_engine *e, uint32_t array, uint64_t row,
+                          uint64_t column);
 
 /* Flows, as they are at now (due timeouts applied to the copy, the entry untouched). */
 struct beba_flow {
@@ -127,13 +131,19 @@ struct beba_flow {
     uint64_t deadline;            /* ns of the next timeout, 0 = none runs */
     uint8_t regs[BEBA_FT_REGS_MAX];
 };
-/* Walks a table's flows; *cursor starts at 0; false at the end. Flows whose timeouts have freed them by
- * now are left out. */
+/* Walks a table's flows; *cursor starts at 0; false at the end. Flows whose timeouts have freed
+ * them by now are left out. */
 bool beba_engine_next_flow(struct beba_engine *e, uint32_t table, uint64_t now, uint64_t *cursor,
                            struct beba_flow *out);
 /* A register of a flow. */
-struct beba_u128 beba_flow_reg(const struct beba_table *t, const struct beba_flow *flow, uint32_t reg);
-/* The flow of this packet in a table (its lookup key); false when it has no key or no entry. */
+struct beba_u128 beba_flow_reg(const struct beba_table *t, const struct beba_flow *flow,
+                               uint32_t reg);
+/* The flow with these key bytes; without an entry false, and *out has the initial state and
+ * registers and no key. */
+bool beba_engine_flow_of_key(struct beba_engine *e, uint32_t table, const void *key, uint64_t now,
+                             struct beba_flow *out);
+/* The flow of this packet, parsed, in a table (its lookup key); false when it has no key or no
+ * entry. */
 bool beba_engine_find_flow(struct beba_engine *e, uint32_t table, const struct beba_packet *packet,
                            struct beba_flow *out);
 
@@ -143,10 +153,57 @@ int beba_engine_set_add(struct beba_engine *e, uint32_t set, const struct beba_r
 int beba_engine_set_del(struct beba_engine *e, uint32_t set, const struct beba_range *range,
                         struct beba_error *err);
 
+/* The elements of a set, sorted, until it is next changed. */
+const struct beba_range *beba_engine_set_elements(const struct beba_engine *e, uint32_t set,
+                                                  uint32_t *n);
+
 /* --- explain ------------------------------------------------------------------------------- */
 
-/* Runs one packet like beba_engine_run and writes what happened and why, for people: key, entry,
- * timeouts, every guard tried with the values that made it true or false, statements, verdict. */
+enum beba_trace_kind {
+    BEBA_TRACE_PACKET,
+    BEBA_TRACE_TABLE,  /* "machine port_knocking" */
+    BEBA_TRACE_KEY,    /* "ip.src=10.0.0.1"; why: which field is missing */
+    BEBA_TRACE_ENTRY,  /* state and times; why: registers */
+    BEBA_TRACE_EXPIRY, /* a timeout was due */
+    BEBA_TRACE_LET,
+    BEBA_TRACE_RULE,  /* result: taken or not */
+    BEBA_TRACE_GUARD, /* a part of a compound guard, or the condition of an if */
+    BEBA_TRACE_STATEMENT,
+    BEBA_TRACE_FULL,  /* the table had no room */
+    BEBA_TRACE_STORE, /* what became of the entry */
+    BEBA_TRACE_VERDICT,
+    BEBA_N_TRACE_KINDS
+};
+const char *beba_trace_kind_name(enum beba_trace_kind kind);
+
+struct beba_trace_step {
+    uint8_t kind;         /* enum beba_trace_kind */
+    int8_t result;        /* 1 true, 0 false, -1 neither */
+    uint8_t depth;        /* indentation: parts of a guard, statements of an if */
+    uint32_t table, rule; /* rule: 0xffffffff when none */
+    struct beba_loc loc;  /* of what it is about; len 0 when it has none */
+    const char *text;     /* "on tcp.dst == 22" */
+    const char *why;      /* "tcp.dst is 80"; "" when there is nothing to say */
+};
+
+/* What happened to a packet and why, step by step. Zero-initialise it; it may be used again. */
+struct beba_trace {
+    struct beba_trace_step *step;
+    uint32_t n, cap;
+    struct beba_arena arena; /* texts */
+};
+
+/* Runs one packet like beba_engine_run and records what happened and why: key, entry, timeouts,
+ * every guard tried with the values that made it true or false, statements, verdict. -ENOMEM: the
+ * packet ran, but the record is incomplete. Allocates. */
+int beba_engine_trace(struct beba_engine *e, struct beba_packet *packet, struct beba_result *result,
+                      struct beba_trace *out);
+/* As text for people; sources (may be NULL) give places. */
+void beba_trace_print(struct beba_strbuf *out, const struct beba_trace *trace,
+                      const struct beba_sources *sources);
+void beba_trace_free(struct beba_trace *trace);
+
+/* Both at once, without places. */
 void beba_engine_explain(struct beba_engine *e, struct beba_packet *packet,
                          struct beba_result *result, struct beba_strbuf *out);
 

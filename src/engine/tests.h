@@ -18,9 +18,10 @@ struct beba_test_report {
     uint32_t n_tests, n_failed; /* tests */
     struct beba_failure *failure;
     uint32_t n_failures, cap;
-    uint8_t *rule_hit;   /* one a rule of the pipeline */
-    uint8_t **state_hit; /* per table, one a state: a packet saw an entry in it, or left one in it */
-    bool *test_ok;       /* one a test */
+    uint8_t *rule_hit; /* one a rule of the pipeline */
+    uint8_t *
+        *state_hit; /* per table, one a state: a packet saw an entry in it, or left one in it */
+    bool *test_ok;  /* one a test */
     uint32_t rules, rules_hit, states, states_hit;
 };
 

@@ -1,0 +1,389 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+#include "engine/code.h"
+
+#include <string.h>
+
+#include "pipeline/arith.h"
+
+enum { LISTS_MAX = 1 << 22 }; /* rules in all lists of a table */
+
+struct build {
+    struct beba_arena *arena;
+    const struct beba_pipeline *p;
+    const struct beba_table *t;
+    bool failed; /* out of memory */
+};
+
+static void *take(struct build *b, size_t n, size_t size)
+{
+    void *p = beba_arena_array(b->arena, n ? n : 1, size);
+
+    b->failed |= !p;
+    return p;
+}
+
+/* Fields ------------------------------------------------------------------------------------- */
+
+static void field_node(struct node *node, enum beba_field_id id)
+{
+    const struct beba_field *f = &beba_fields[id];
+    unsigned bit = f->bit_offset % 8, width = f->type.width;
+
+    node->id = id;
+    node->layer = f->layer;
+    node->offset = f->bit_offset / 8;
+    node->op = width > 64 ? NODE_FIELD_WIDE : NODE_FIELD;
+    if (id == BEBA_F_IN_PORT) {
+        node->op = NODE_IN_PORT;
+    } else if (id == BEBA_F_NOW) {
+        node->op = NODE_NOW;
+    } else if (id == BEBA_F_PKT_LEN) {
+        node->op = NODE_PKT_LEN;
+    } else if (id == BEBA_F_METADATA) {
+        node->op = NODE_METADATA;
+    } else if (id == BEBA_F_IP_PROTO) {
+        node->op = NODE_IP_PROTO;
+    } else if (f->flags & BEBA_FIELD_SPECIAL) {
+        return;
+    } else if (bit + width <= 8) {
+        node->op = NODE_BITS;
+        node->shift = (uint8_t)(8 - bit - width);
+        node->k = beba_mask64(width);
+    } else if (bit == 0 && width == 16) {
+        node->op = NODE_BE16;
+    } else if (bit == 0 && width == 32) {
+        node->op = NODE_BE32;
+    } else if (bit == 0 && width == 48) {
+        node->op = NODE_BE48;
+    }
+}
+
+/* Expressions -------------------------------------------------------------------------------- */
+
+static struct node *expr_node(struct build *b, const struct beba_expr *e);
+
+static bool is_wide(const struct node *n)
+{
+    return n->width > 64;
+}
+
+static void compare_node(struct node *n)
+{
+    n->compare = n->op;
+    if (is_wide(n->a) || is_wide(n->b)) {
+        n->op = NODE_COMPARE_WIDE;
+    } else if (n->b->op == BEBA_OP_CONST) {
+        n->op = NODE_COMPARE_K;
+        n->k = n->b->k;
+    } else {
+        n->op = NODE_COMPARE;
+    }
+}
+
+static void reg_node(struct build *b, struct node *n)
+{
+    const struct beba_reg *r = &b->t->reg[n->id];
+
+    n->offset = r->offset;
+    switch (r->size) {
+    case 1:
+        n->op = NODE_REG8;
+        break;
+    case 2:
+        n->op = NODE_REG16;
+        break;
+    case 4:
+        n->op = NODE_REG32;
+        break;
+    case 8:
+        n->op = NODE_REG64;
+        break;
+    default:
+        n->op = NODE_REG128;
+    }
+}
+
+/* Arithmetic on constants is done now. */
+static void fold(struct node *n)
+{
+    uint64_t v[4] = {0};
+
+    if (n->op < BEBA_OP_ADD || n->op > BEBA_OP_SHR)
+        return;
+    for (unsigned i = 0; i < n->n_args; i++) {
+        if (n->arg[i]->op != BEBA_OP_CONST || is_wide(n->arg[i]))
+            return;
+        v[i] = n->arg[i]->k;
+    }
+    n->k = beba_op_apply((enum beba_op)n->op, n->width, v);
+    n->op = BEBA_OP_CONST;
+}
+
+static void specialise(struct build *b, struct node *n, const struct beba_expr *e)
+{
+    switch ((enum beba_op)e->op) {
+    case BEBA_OP_FIELD:
+        field_node(n, (enum beba_field_id)e->id);
+        break;
+    case BEBA_OP_REG:
+        reg_node(b, n);
+        break;
+    case BEBA_OP_EQ:
+    case BEBA_OP_NE:
+    case BEBA_OP_LT:
+    case BEBA_OP_LE:
+    case BEBA_OP_GT:
+    case BEBA_OP_GE:
+        compare_node(n);
+        break;
+    case BEBA_OP_SEQ_LT:
+    case BEBA_OP_SEQ_LEQ:
+        n->compare = n->op;
+        n->op = NODE_SEQ;
+        break;
+    default:
+        fold(n);
+    }
+}
+
+static struct node *expr_node(struct build *b, const struct beba_expr *e)
+{
+    struct node *n;
+
+    if (!e)
+        return NULL;
+    n = take(b, 1, sizeof(*n));
+    if (!n)
+        return NULL;
+    n->op = e->op;
+    n->width = e->type.width;
+    n->n_args = e->n_args;
+    n->id = e->id;
+    n->k = e->k.lo;
+    n->expr = e;
+    if (e->n_args) {
+        n->arg = take(b, e->n_args, sizeof(*n->arg));
+        if (!n->arg)
+            return NULL;
+    }
+    for (unsigned i = 0; i < e->n_args; i++) {
+        n->arg[i] = expr_node(b, e->arg[i]);
+        if (!n->arg[i])
+            return NULL;
+    }
+    n->a = e->n_args > 0 ? n->arg[0] : NULL;
+    n->b = e->n_args > 1 ? n->arg[1] : NULL;
+    specialise(b, n, e);
+    return n;
+}
+
+/* Statements --------------------------------------------------------------------------------- */
+
+static struct code_verdict verdict_code(struct build *b, const struct beba_verdict *v)
+{
+    return (struct code_verdict){v->kind, expr_node(b, v->port), v};
+}
+
+static struct code_body body_code(struct build *b, const struct beba_body *body);
+
+static uint8_t assigned_width(struct build *b, const struct beba_stmt *s)
+{
+    switch ((enum beba_lvalue)s->lvalue) {
+    case BEBA_LV_REG:
+        return b->t->reg[s->id].type.width;
+    case BEBA_LV_GLOBAL:
+        return b->p->global[s->id].type.width;
+    case BEBA_LV_ARRAY:
+        return b->p->array[s->id].type.width;
+    case BEBA_LV_FIELD:
+        return beba_fields[s->id].type.width;
+    }
+    return 64;
+}
+
+static void stmt_code(struct build *b, struct code_stmt *out, const struct beba_stmt *s)
+{
+    *out = (struct code_stmt){
+        .kind = s->kind,
+        .lvalue = s->lvalue,
+        .assign = s->assign,
+        .n_args = s->n_args,
+        .id = s->id,
+        .index = {expr_node(b, s->index[0]), expr_node(b, s->index[1])},
+        .value = expr_node(b, s->value),
+        .then = body_code(b, &s->then),
+        .otherwise = body_code(b, &s->otherwise),
+        .verdict = verdict_code(b, &s->verdict),
+        .source = s,
+    };
+    if (s->kind == BEBA_STMT_ASSIGN)
+        out->width = assigned_width(b, s);
+    if (s->kind == BEBA_STMT_LET)
+        out->width = b->t->let_type ? b->t->let_type[s->id].width : s->value->type.width;
+    if (s->kind == BEBA_STMT_ASSIGN && s->lvalue == BEBA_LV_REG) {
+        out->offset = b->t->reg[s->id].offset;
+        out->size = (uint8_t)b->t->reg[s->id].size;
+    }
+    if (!s->n_args)
+        return;
+    out->args = take(b, s->n_args, sizeof(*out->args));
+    for (unsigned i = 0; out->args && i < s->n_args; i++)
+        out->args[i] = expr_node(b, s->args[i]);
+}
+
+static struct code_body body_code(struct build *b, const struct beba_body *body)
+{
+    struct code_body out = {NULL, body->n};
+
+    if (!body->n)
+        return out;
+    out.stmt = take(b, body->n, sizeof(*out.stmt));
+    for (uint32_t i = 0; out.stmt && i < body->n; i++)
+        stmt_code(b, &out.stmt[i], &body->stmt[i]);
+    return out;
+}
+
+/* Rules -------------------------------------------------------------------------------------- */
+
+static void match_code(struct build *b, struct code_match *out, const struct beba_match *m)
+{
+    out->value = m->value;
+    out->mask = m->mask;
+    out->field = take(b, 1, sizeof(*out->field));
+    if (!out->field)
+        return;
+    out->field->width = beba_fields[m->field].type.width;
+    field_node(out->field, (enum beba_field_id)m->field);
+}
+
+static void rule_code(struct build *b, struct code_rule *out, const struct beba_rule *r)
+{
+    out->id = r->id;
+    out->state = r->state;
+    out->state_mask = r->state_mask;
+    out->creates = r->creates;
+    out->n_matches = r->n_matches;
+    out->source = r;
+    if (r->n_matches)
+        out->match = take(b, r->n_matches, sizeof(*out->match));
+    for (uint32_t i = 0; out->match && i < r->n_matches; i++)
+        match_code(b, &out->match[i], &r->match[i]);
+    out->lets = body_code(b, &r->lets);
+    out->guard = expr_node(b, r->guard);
+    out->body = body_code(b, &r->body);
+}
+
+static bool rule_in_state(const struct code_rule *r, uint32_t state)
+{
+    return (state & r->state_mask) == r->state;
+}
+
+static uint32_t count_lists(const struct code_table *t)
+{
+    uint64_t n = 0;
+
+    for (uint32_t i = 0; i < t->n_rules; i++) {
+        const struct code_rule *r = &t->rule[i];
+
+        if (!r->state_mask)
+            n += r->state ? 0 : t->n_states;
+        else if (r->state_mask == UINT32_MAX)
+            n += r->state < t->n_states;
+        else
+            return UINT32_MAX;
+        if (n > LISTS_MAX)
+            return UINT32_MAX;
+    }
+    return (uint64_t)t->n_states * t->n_rules > LISTS_MAX * 16ull ? UINT32_MAX : (uint32_t)n;
+}
+
+static void state_lists(struct build *b, struct code_table *t)
+{
+    uint32_t n = count_lists(t), at = 0;
+    uint32_t *first;
+
+    if (n == UINT32_MAX)
+        return;
+    first = take(b, t->n_states + 1, sizeof(*first));
+    t->list = take(b, n, sizeof(struct code_rule *));
+    if (b->failed)
+        return;
+    for (uint32_t s = 0; s < t->n_states; s++) {
+        first[s] = at;
+        for (uint32_t i = 0; i < t->n_rules; i++)
+            if (rule_in_state(&t->rule[i], s))
+                t->list[at++] = &t->rule[i];
+    }
+    first[t->n_states] = at;
+    t->first = first;
+}
+
+/* Keys --------------------------------------------------------------------------------------- */
+
+static struct key_part key_part(enum beba_field_id id)
+{
+    const struct beba_field *f = &beba_fields[id];
+    struct key_part part = {.kind = KEY_FIELD, .layer = f->layer, .field = (uint16_t)id};
+
+    part.size = (uint8_t)((f->type.width + 7) / 8);
+    if (id == BEBA_F_IP_SRC) {
+        part.kind = KEY_IP_SRC;
+    } else if (id == BEBA_F_IP_DST) {
+        part.kind = KEY_IP_DST;
+    } else if (!(f->flags & BEBA_FIELD_SPECIAL) && !(f->bit_offset % 8) && !(f->type.width % 8)) {
+        part.kind = KEY_COPY;
+        part.offset = f->bit_offset / 8;
+    }
+    return part;
+}
+
+static struct code_key key_code(const struct beba_key *key)
+{
+    struct code_key out = {.size = key->size, .padded = key->padded};
+
+    out.layers = 1u << BEBA_LAYER_META;
+    if (key->kind == BEBA_KEY_CONNECTION) {
+        out.shape = KEY_CONNECTION;
+        out.layers |= 1u << BEBA_LAYER_IP | 1u << BEBA_LAYER_L4;
+    }
+    if (key->kind != BEBA_KEY_FIELDS)
+        return out;
+    out.shape = KEY_PARTS;
+    out.n_parts = key->n_fields;
+    for (unsigned i = 0; i < key->n_fields; i++) {
+        out.part[i] = key_part((enum beba_field_id)key->field[i]);
+        out.layers |= 1u << out.part[i].layer;
+    }
+    return out;
+}
+
+static void table_code(struct build *b, struct code_table *out, const struct beba_table *t)
+{
+    b->t = t;
+    out->source = t;
+    out->two_keys = t->two_keys;
+    out->lookup = key_code(&t->lookup);
+    out->update = key_code(t->two_keys ? &t->update : &t->lookup);
+    out->n_states = t->n_states;
+    out->no_key = verdict_code(b, &t->no_key);
+    out->full = verdict_code(b, &t->full_verdict);
+    out->dflt = verdict_code(b, &t->dflt);
+    out->n_rules = t->n_rules;
+    out->rule = take(b, t->n_rules, sizeof(*out->rule));
+    for (uint32_t i = 0; out->rule && i < t->n_rules; i++)
+        rule_code(b, &out->rule[i], &t->rule[i]);
+    if (out->rule)
+        state_lists(b, out);
+}
+
+struct code_table *code_new(struct beba_arena *arena, const struct beba_pipeline *p)
+{
+    struct build b = {.arena = arena, .p = p};
+    struct code_table *out = take(&b, p->n_tables, sizeof(*out));
+
+    for (uint32_t i = 0; out && i < p->n_tables; i++) {
+        out[i].id = i;
+        table_code(&b, &out[i], &p->table[i]);
+    }
+    return b.failed ? NULL : out;
+}

@@ -1,0 +1,130 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+/* A pipeline in the form the interpreter runs: the same tree, with everything resolved that does
+ * not depend on the packet: where a field lies in its header, where a register lies in an entry,
+ * which operands fit in 64 bits, which rules a state tries. Made once from a finished pipeline;
+ * read-only afterwards. Private to engine/. */
+#ifndef BEBA_ENGINE_CODE_H
+#define BEBA_ENGINE_CODE_H
+
+#include "pipeline/pipeline.h"
+
+/* Operations of nodes: those of the pipeline, and these special cases of them. */
+enum node_op {
+    NODE_BITS = BEBA_N_OPS, /* a field inside one byte */
+    NODE_BE16,              /* fields of whole bytes */
+    NODE_BE32,
+    NODE_BE48,
+    NODE_FIELD,      /* any other field of up to 64 bits */
+    NODE_FIELD_WIDE, /* a field of 128 bits */
+    NODE_IN_PORT,
+    NODE_NOW,
+    NODE_PKT_LEN,
+    NODE_METADATA,
+    NODE_IP_PROTO,
+    NODE_REG8,
+    NODE_REG16,
+    NODE_REG32,
+    NODE_REG64,
+    NODE_REG128,
+    NODE_COMPARE_K,    /* compare a with constant k: up to 64 bits */
+    NODE_COMPARE,      /* a with b: up to 64 bits */
+    NODE_COMPARE_WIDE, /* a with b: 128 bits */
+    NODE_SEQ,          /* seq_lt, seq_leq */
+};
+
+struct node {
+    uint8_t op;      /* enum node_op, or enum beba_op */
+    uint8_t width;   /* bits of the result */
+    uint8_t layer;   /* fields */
+    uint8_t compare; /* COMPARE..., SEQ: enum beba_op */
+    uint8_t shift;   /* BITS */
+    uint8_t n_args;
+    uint32_t offset; /* fields: bytes from the header; registers: bytes from the first */
+    uint32_t id;
+    uint64_t k; /* CONST, COMPARE_K; BITS: mask */
+    const struct node *a, *b;
+    const struct node **arg;      /* all of them */
+    const struct beba_expr *expr; /* what this is made of */
+};
+
+struct code_match {
+    struct node *field;
+    struct beba_u128 value, mask;
+};
+
+struct code_verdict {
+    uint8_t kind;
+    const struct node *port;
+    const struct beba_verdict *source;
+};
+
+struct code_body {
+    struct code_stmt *stmt;
+    uint32_t n;
+};
+
+struct code_stmt {
+    uint8_t kind, lvalue, assign, n_args;
+    uint8_t width; /* of what is assigned: bits */
+    uint8_t size;  /* registers: bytes */
+    uint32_t offset;
+    uint32_t id;
+    const struct node *index[2];
+    const struct node *value;
+    struct code_body then, otherwise;
+    struct code_verdict verdict;
+    const struct node **args;
+    const struct beba_stmt *source;
+};
+
+struct code_rule {
+    uint32_t id, state, state_mask;
+    bool creates;
+    uint32_t n_matches;
+    struct code_match *match;
+    struct code_body lets;
+    const struct node *guard; /* NULL = always */
+    struct code_body body;
+    const struct beba_rule *source;
+};
+
+enum key_shape { KEY_NONE, KEY_PARTS, KEY_CONNECTION };
+enum key_part_kind {
+    KEY_COPY,   /* size bytes of a header */
+    KEY_IP_SRC, /* 16 bytes */
+    KEY_IP_DST,
+    KEY_FIELD, /* read, then written in network order */
+};
+struct key_part {
+    uint8_t kind, layer, size;
+    uint16_t field;
+    uint32_t offset; /* COPY: in the header */
+};
+struct code_key {
+    uint8_t shape;
+    uint8_t n_parts;
+    uint32_t size, padded;
+    uint32_t layers; /* all of these must be there */
+    struct key_part part[BEBA_MAX_KEY_FIELDS];
+};
+
+struct code_table {
+    const struct beba_table *source;
+    uint32_t id;
+    bool two_keys;
+    struct code_key lookup, update;
+    uint32_t n_states;
+    struct code_verdict no_key, full, dflt;
+    struct code_rule *rule;
+    uint32_t n_rules;
+    /* Rules to try in state s: list[first[s]] .. list[first[s + 1] - 1]. first is NULL when the
+     * table's states are too many or its masks too odd for lists: then all rules are tried in turn.
+     */
+    uint32_t *first;
+    const struct code_rule **list;
+};
+
+/* Everything in the arena; NULL: out of memory. */
+struct code_table *code_new(struct beba_arena *arena, const struct beba_pipeline *p);
+
+#endif

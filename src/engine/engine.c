@@ -1,0 +1,328 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+/* Making an engine, and running batches through it. */
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/error.h"
+#include "base/hash.h"
+#include "engine/internal.h"
+#include "engine/tracer.h"
+
+enum {
+    EVENTS_DEFAULT = 4096,
+    MIRROR_BYTES_DEFAULT = 1 << 20,
+    MIRROR_BYTES_MIN = 64, /* of a copy, to size the list of copies */
+    AHEAD = 4,             /* packets whose first bytes are asked for before they are parsed */
+};
+
+/* Making ------------------------------------------------------------------------------------- */
+
+static void fixed_secret(uint64_t seed, uint32_t table, uint8_t out[32])
+{
+    for (unsigned i = 0; i < 4; i++) {
+        uint64_t v = beba_splitmix64(seed ^ beba_splitmix64(table * 4ull + i));
+
+        memcpy(out + i * 8, &v, 8);
+    }
+}
+
+static char *table_path(const struct beba_engine *e, const struct beba_table *t)
+{
+    char *path;
+
+    if (!e->opts.state_dir)
+        return NULL;
+    return asprintf(&path, "%s/%s.ft", e->opts.state_dir, t->name) < 0 ? NULL : path;
+}
+
+static int make_table(struct beba_engine *e, uint32_t i, struct beba_error *err)
+{
+    const struct beba_table *source = &e->p->table[i];
+    struct table *t = &e->table[i];
+    struct beba_strbuf schema = {0};
+    struct beba_ft_desc desc = {
+        .key_size = source->lookup.size,
+        .regs_size = source->regs_size,
+        .regs_init = source->regs_init,
+        .states = source->timeouts,
+        .n_states = source->n_states,
+        .capacity = e->opts.capacity ? e->opts.capacity : source->capacity,
+        .full = source->full == BEBA_FULL_EVICT ? BEBA_FT_EVICT : BEBA_FT_REFUSE,
+    };
+    char *path = NULL;
+    uint8_t secret[32];
+    int rc;
+
+    if (source->lookup.kind == BEBA_KEY_NONE)
+        return 0;
+    beba_table_schema(&schema, source);
+    path = table_path(e, source);
+    if (schema.failed || (e->opts.state_dir && !path)) {
+        rc = beba_error_set(err, -ENOMEM, "out of memory");
+        goto out;
+    }
+    desc.schema = beba_strbuf_str(&schema);
+    rc = beba_ft_open(&t->region, path, &desc, &t->ft, err);
+    if (!rc && !path && e->opts.fixed_seed) {
+        fixed_secret(e->opts.seed, i, secret);
+        rc = beba_ft_new(t->region.mem, t->region.size, &desc, secret, &t->ft, err);
+        if (!rc)
+            t->ft->undo_off = 1;
+    }
+    if (rc && err && !err->where[0])
+        beba_error_where(err, "machine %s", source->name);
+out:
+    free(path);
+    beba_strbuf_free(&schema);
+    return rc;
+}
+
+static int make_array(struct array *out, const struct beba_array *source)
+{
+    unsigned width = source->type.width;
+
+    out->size = width <= 8 ? 1 : width <= 16 ? 2 : width <= 32 ? 4 : 8;
+    out->rows = source->rows ? source->rows : 1;
+    out->columns = source->columns ? source->columns : 1;
+    out->cell = calloc(out->rows * out->columns, out->size);
+    return out->cell ? 0 : -ENOMEM;
+}
+
+static void *room(struct beba_engine *e, size_t n, size_t size)
+{
+    return beba_arena_array(&e->arena, n ? n : 1, size);
+}
+
+static int make_parts(struct beba_engine *e)
+{
+    const struct beba_pipeline *p = e->p;
+    const struct code_table *code = code_new(&e->arena, p);
+    int rc = 0;
+
+    e->table = room(e, p->n_tables, sizeof(*e->table));
+    e->global = room(e, p->n_globals, sizeof(*e->global));
+    e->array = room(e, p->n_arrays, sizeof(*e->array));
+    e->set = room(e, p->n_sets, sizeof(*e->set));
+    e->rule = room(e, p->n_rules, sizeof(*e->rule));
+    e->counter = room(e, p->n_counters, sizeof(*e->counter));
+    e->events.event = room(e, e->events.cap, sizeof(*e->events.event));
+    e->mirrors.mirror = room(e, e->mirrors.cap, sizeof(*e->mirrors.mirror));
+    e->mirrors.bytes = room(e, e->mirrors.size, 1);
+    if (!code || !e->table || !e->global || !e->array || !e->set || !e->rule || !e->counter ||
+        !e->events.event || !e->mirrors.mirror || !e->mirrors.bytes)
+        return -ENOMEM;
+    for (uint32_t i = 0; i < p->n_tables; i++) {
+        e->table[i].code = &code[i];
+        e->table[i].region.fd = -1;
+    }
+    for (uint32_t i = 0; i < p->n_globals; i++)
+        e->global[i] = p->global[i].init;
+    for (uint32_t i = 0; i < p->n_arrays && !rc; i++)
+        rc = make_array(&e->array[i], &p->array[i]);
+    for (uint32_t i = 0; i < p->n_sets && !rc; i++)
+        rc = set_init(&e->set[i], p->set[i].range, p->set[i].n_ranges);
+    return rc;
+}
+
+int beba_engine_new(const struct beba_pipeline *p, const struct beba_engine_opts *opts,
+                    struct beba_engine **out, struct beba_error *err)
+{
+    struct beba_engine *e = calloc(1, sizeof(*e));
+    int rc;
+
+    *out = NULL;
+    if (!e)
+        return beba_error_set(err, -ENOMEM, "out of memory");
+    e->p = p;
+    if (opts)
+        e->opts = *opts;
+    e->events.cap = e->opts.events ? e->opts.events : EVENTS_DEFAULT;
+    e->mirrors.size = e->opts.mirror_bytes ? e->opts.mirror_bytes : MIRROR_BYTES_DEFAULT;
+    e->mirrors.cap = e->mirrors.size / MIRROR_BYTES_MIN + 1;
+    rc = make_parts(e);
+    if (rc) {
+        beba_error_set(err, rc, "out of memory for the engine");
+        goto fail;
+    }
+    for (uint32_t i = 0; i < p->n_tables; i++) {
+        rc = make_table(e, i, err);
+        if (rc)
+            goto fail;
+    }
+    *out = e;
+    return 0;
+fail:
+    beba_engine_free(e);
+    return rc;
+}
+
+void beba_engine_free(struct beba_engine *e)
+{
+    if (!e)
+        return;
+    for (uint32_t i = 0; e->table && i < e->p->n_tables; i++)
+        if (e->table[i].code)
+            beba_ft_close(&e->table[i].region);
+    for (uint32_t i = 0; e->array && i < e->p->n_arrays; i++)
+        free(e->array[i].cell);
+    for (uint32_t i = 0; e->set && i < e->p->n_sets; i++)
+        set_free(&e->set[i]);
+    beba_arena_free(&e->arena);
+    free(e);
+}
+
+/* Running ------------------------------------------------------------------------------------ */
+
+static void begin(struct beba_engine *e)
+{
+    e->mirrors.n = 0;
+    e->mirrors.used = 0;
+}
+
+static void run_batch(struct beba_engine *e, struct beba_packet *const *packets, unsigned n,
+                      struct beba_result *results)
+{
+    struct table *first = e->p->n_tables && e->table[0].ft ? &e->table[0] : NULL;
+    struct table_keys keys[BEBA_BATCH];
+
+    for (unsigned i = 0; i < n; i++) {
+        if (i + AHEAD < n)
+            __builtin_prefetch(packets[i + AHEAD]->data);
+        beba_packet_parse(packets[i]);
+        if (!first)
+            continue;
+        table_keys_take(first, packets[i], &keys[i]);
+        if (keys[i].has)
+            beba_ft_prefetch(first->ft, keys[i].lookup.hash);
+        if (keys[i].has && first->code->two_keys)
+            beba_ft_prefetch(first->ft, keys[i].update.hash);
+    }
+    for (unsigned i = 0; first && i < n; i++) {
+        if (!keys[i].has)
+            continue;
+        beba_ft_prefetch_entry(first->ft, keys[i].lookup.hash);
+        if (first->code->two_keys)
+            beba_ft_prefetch_entry(first->ft, keys[i].update.hash);
+    }
+    for (unsigned i = 0; i < n; i++)
+        exec_packet(e, packets[i], &keys[i], &results[i]);
+}
+
+void beba_engine_run(struct beba_engine *e, struct beba_packet *const *packets, unsigned n,
+                     struct beba_result *results)
+{
+    begin(e);
+    for (unsigned i = 0; i < n; i += BEBA_BATCH)
+        run_batch(e, packets + i, n - i < BEBA_BATCH ? n - i : BEBA_BATCH, results + i);
+}
+
+void engine_run_traced(struct beba_engine *e, struct beba_packet *packet,
+                       struct beba_result *result, struct tracer *tracer)
+{
+    struct table_keys keys = {0};
+
+    begin(e);
+    tracer_reset(tracer);
+    beba_packet_parse(packet);
+    if (e->p->n_tables && e->table[0].ft)
+        table_keys_take(&e->table[0], packet, &keys);
+    exec_packet_traced(e, packet, &keys, result, tracer);
+}
+
+/* What packets leave behind ------------------------------------------------------------------- */
+
+struct beba_event *event_new(struct beba_engine *e, enum beba_event_kind kind, uint64_t time,
+                             uint32_t table)
+{
+    struct event_ring *r = &e->events;
+    struct beba_event *event;
+
+    if (r->n == r->cap) {
+        e->stats.events_lost++;
+        return NULL;
+    }
+    event = &r->event[((uint64_t)r->first + r->n++) % r->cap];
+    memset(event, 0, offsetof(struct beba_event, key));
+    event->time = time;
+    event->kind = (uint8_t)kind;
+    event->table = table;
+    event->rule = NO_RULE;
+    return event;
+}
+
+void event_key(const struct beba_engine *e, struct beba_event *event, const void *key)
+{
+    const struct beba_key *lookup = &e->p->table[event->table].lookup;
+
+    event->key_size = lookup->size;
+    memcpy(event->key, key, lookup->size);
+}
+
+bool beba_engine_event(struct beba_engine *e, struct beba_event *out)
+{
+    struct event_ring *r = &e->events;
+
+    if (!r->n)
+        return false;
+    *out = r->event[r->first];
+    r->first = (r->first + 1) % r->cap;
+    r->n--;
+    return true;
+}
+
+void mirror_add(struct beba_engine *e, const struct beba_packet *p, uint32_t port)
+{
+    struct mirror_list *m = &e->mirrors;
+    uint8_t *copy = m->bytes + m->used;
+
+    if (m->n == m->cap || p->len > m->size - m->used) {
+        e->stats.mirrors_lost++;
+        return;
+    }
+    memcpy(copy, p->data, p->len);
+    m->used += p->len;
+    m->mirror[m->n++] =
+        (struct beba_mirror){.port = port, .len = p->len, .wire_len = p->wire_len, .data = copy};
+}
+
+const struct beba_mirror *beba_engine_mirrors(const struct beba_engine *e, uint32_t *n)
+{
+    *n = e->mirrors.n;
+    return e->mirrors.mirror;
+}
+
+struct sweep {
+    struct beba_engine *e;
+    uint32_t table;
+};
+
+static void swept(void *arg, const struct beba_ft_expiry *expiry)
+{
+    struct sweep *s = arg;
+    struct beba_event *event;
+
+    if (!s->e->opts.all_events)
+        return;
+    event = event_new(s->e, BEBA_EVENT_EXPIRED, expiry->deadline, s->table);
+    if (!event)
+        return;
+    event->from = expiry->from;
+    event->to = expiry->to;
+    event_key(s->e, event, expiry->entry->body);
+}
+
+uint64_t beba_engine_sweep(struct beba_engine *e, uint32_t n_buckets, uint64_t now)
+{
+    uint64_t freed = 0;
+
+    for (uint32_t i = 0; i < e->p->n_tables; i++) {
+        struct sweep s = {e, i};
+
+        if (e->table[i].ft)
+            freed += beba_ft_sweep(e->table[i].ft, n_buckets, now, swept, &s);
+    }
+    return freed;
+}

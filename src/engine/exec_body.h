@@ -1,0 +1,927 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+/* The interpreter: expressions, statements, rules, tables (docs/machine.md). Compiled twice, by
+ * exec.c as it is and by exec_traced.c with TRACED 1, which tells a struct tracer what happens: one
+ * source, so that what is explained is what runs. */
+#include "base/hash.h"
+#include "engine/internal.h"
+#include "engine/tracer.h"
+#include "packet/read.h"
+#include "pipeline/arith.h"
+
+/* Expressions -------------------------------------------------------------------------------- */
+
+static uint64_t eval(struct exec *x, const struct node *n);
+static struct beba_u128 eval_wide(struct exec *x, const struct node *n);
+
+BEBA_INLINE uint64_t absent_field(struct exec *x)
+{
+    x->absent = true;
+    return 0;
+}
+
+/* The first byte of a field, or NULL when the packet lacks its header. */
+BEBA_INLINE const uint8_t *field_at(struct exec *x, const struct node *n)
+{
+    const struct beba_packet *p = x->p;
+
+    if (!(p->h.layers >> n->layer & 1))
+        return NULL;
+    return p->data + p->h.offset[n->layer] + n->offset;
+}
+
+static uint64_t eval_field(struct exec *x, const struct node *n)
+{
+    uint64_t v;
+
+    if (!beba_field_get(x->p, (enum beba_field_id)n->id, &v))
+        return absent_field(x);
+    return v;
+}
+
+static uint64_t eval_let(struct exec *x, const struct node *n)
+{
+    x->absent |= x->e->let_absent[n->id];
+    return x->e->let[n->id].lo;
+}
+
+BEBA_INLINE bool compare64(unsigned op, uint64_t a, uint64_t b)
+{
+    switch (op) {
+    case BEBA_OP_EQ:
+        return a == b;
+    case BEBA_OP_NE:
+        return a != b;
+    case BEBA_OP_LT:
+        return a < b;
+    case BEBA_OP_LE:
+        return a <= b;
+    case BEBA_OP_GT:
+        return a > b;
+    default:
+        return a >= b;
+    }
+}
+
+/* Comparisons are false when an operand read an absent field; what is outside them does not see it.
+ */
+static bool eval_compare(struct exec *x, const struct node *n)
+{
+    bool outer = x->absent, result;
+    uint64_t a;
+
+    x->absent = false;
+    a = eval(x, n->a);
+    result = compare64(n->compare, a, eval(x, n->b)) && !x->absent;
+    x->absent = outer;
+    return result;
+}
+
+static bool eval_compare_k(struct exec *x, const struct node *n)
+{
+    bool outer = x->absent, result;
+
+    x->absent = false;
+    result = compare64(n->compare, eval(x, n->a), n->k) && !x->absent;
+    x->absent = outer;
+    return result;
+}
+
+static bool eval_compare_wide(struct exec *x, const struct node *n)
+{
+    bool outer = x->absent, result;
+    struct beba_u128 a;
+
+    x->absent = false;
+    a = eval_wide(x, n->a);
+    result = beba_compare((enum beba_op)n->compare, a, eval_wide(x, n->b)) && !x->absent;
+    x->absent = outer;
+    return result;
+}
+
+static bool eval_seq(struct exec *x, const struct node *n)
+{
+    bool outer = x->absent, result;
+    uint64_t a, b;
+
+    x->absent = false;
+    a = eval(x, n->a);
+    b = eval(x, n->b);
+    result = n->compare == BEBA_OP_SEQ_LT ? beba_seq_lt(a, b) : beba_seq_leq(a, b);
+    result = result && !x->absent;
+    x->absent = outer;
+    return result;
+}
+
+static bool eval_in(struct exec *x, const struct node *n)
+{
+    const struct set *set = &x->e->set[n->id];
+    bool outer = x->absent, result;
+    struct beba_u128 v;
+
+    x->absent = false;
+    v = eval_wide(x, n->a);
+    if (n->op == BEBA_OP_IN_LIST)
+        result = ranges_have(n->expr->range, n->expr->n_ranges, v);
+    else
+        result = ranges_have(set->merged, set->n_merged, v);
+    result = result && !x->absent;
+    x->absent = outer;
+    return result;
+}
+
+static uint64_t eval_hash(struct exec *x, const struct node *n)
+{
+    uint32_t h = 0, n_words = 0;
+
+    for (unsigned i = 0; i < n->n_args; i++)
+        h = beba_hash_value(h, eval_wide(x, n->arg[i]), n->arg[i]->width, &n_words);
+    return beba_hash_end(h, n_words);
+}
+
+static uint64_t cell_load(const struct array *a, uint64_t i)
+{
+    switch (a->size) {
+    case 1:
+        return ((const uint8_t *)a->cell)[i];
+    case 2:
+        return ((const uint16_t *)a->cell)[i];
+    case 4:
+        return ((const uint32_t *)a->cell)[i];
+    default:
+        return ((const uint64_t *)a->cell)[i];
+    }
+}
+
+static void cell_store(const struct array *a, uint64_t i, uint64_t v)
+{
+    switch (a->size) {
+    case 1:
+        ((uint8_t *)a->cell)[i] = (uint8_t)v;
+        break;
+    case 2:
+        ((uint16_t *)a->cell)[i] = (uint16_t)v;
+        break;
+    case 4:
+        ((uint32_t *)a->cell)[i] = (uint32_t)v;
+        break;
+    default:
+        ((uint64_t *)a->cell)[i] = v;
+    }
+}
+
+/* The cell that an index or two name: one-dimensional arrays have one row. */
+static uint64_t cell_index(struct exec *x, const struct array *a, const struct node *i,
+                           const struct node *j)
+{
+    uint64_t row = j ? eval(x, i) : 0;
+
+    return array_index(a, row, eval(x, j ? j : i));
+}
+
+static uint64_t eval_array(struct exec *x, const struct node *n)
+{
+    const struct array *a = &x->e->array[n->id];
+
+    return cell_load(a, cell_index(x, a, n->a, n->b));
+}
+
+/* The state of this packet's entry in a table, as a packet would see it; nothing is touched. */
+static uint64_t eval_state(struct exec *x, const struct node *n)
+{
+    const struct table *t = &x->e->table[n->id];
+    struct table_keys keys;
+    struct beba_ft_entry *entry;
+    struct beba_seen seen;
+
+    if (t == x->t)
+        return t->ft && !x->keys->has ? UINT32_MAX : t->code->two_keys ? x->read_state : x->state;
+    if (!t->ft)
+        return 0;
+    table_keys_take(t, x->p, &keys);
+    if (!keys.has)
+        return UINT32_MAX;
+    entry = beba_ft_peek(t->ft, keys.lookup.word, keys.lookup.hash);
+    if (!entry)
+        return 0;
+    seen =
+        (struct beba_seen){.state = entry->state, .entered = entry->entered, .used = entry->used};
+    beba_timeouts_apply(beba_ft_states(t->ft), t->ft->n_states, &seen, x->p->now);
+    return seen.state;
+}
+
+static uint64_t eval_random(struct exec *x, const struct node *n)
+{
+    uint64_t bound = eval(x, n->a);
+
+    return beba_random(x->e->opts.seed, x->number, x->draws++, bound);
+}
+
+static uint64_t eval_op(struct exec *x, const struct node *n)
+{
+    const struct beba_packet *p = x->p;
+    const uint8_t *regs = x->read_regs;
+    const uint8_t *at;
+    uint64_t v[4];
+
+    switch (n->op) {
+    case BEBA_OP_CONST:
+        return n->k;
+    case NODE_BITS:
+        at = field_at(x, n);
+        return at ? *at >> n->shift & n->k : absent_field(x);
+    case NODE_BE16:
+        at = field_at(x, n);
+        return at ? beba_load16(at) : absent_field(x);
+    case NODE_BE32:
+        at = field_at(x, n);
+        return at ? beba_load32(at) : absent_field(x);
+    case NODE_BE48:
+        at = field_at(x, n);
+        return at ? beba_load_bytes(at, 6) : absent_field(x);
+    case NODE_FIELD:
+        return eval_field(x, n);
+    case NODE_FIELD_WIDE:
+    case NODE_REG128:
+    case BEBA_OP_MAP4:
+        return eval_wide(x, n).lo;
+    case NODE_IN_PORT:
+        return p->in_port;
+    case NODE_NOW:
+        return p->now;
+    case NODE_PKT_LEN:
+        return p->wire_len;
+    case NODE_METADATA:
+        return p->metadata;
+    case NODE_IP_PROTO:
+        return beba_packet_has(p, BEBA_LAYER_IP) ? p->h.ip_proto : absent_field(x);
+    case NODE_REG8:
+        return regs[n->offset];
+    case NODE_REG16:
+        return *(const uint16_t *)(const void *)(regs + n->offset);
+    case NODE_REG32:
+        return *(const uint32_t *)(const void *)(regs + n->offset);
+    case NODE_REG64:
+        return *(const uint64_t *)(const void *)(regs + n->offset);
+    case BEBA_OP_LET:
+        return eval_let(x, n);
+    case BEBA_OP_GLOBAL:
+        return x->e->global[n->id].lo;
+    case BEBA_OP_STATE:
+        return eval_state(x, n);
+    case BEBA_OP_FORWARD:
+        return x->forward;
+    case BEBA_OP_PRESENT:
+        return beba_packet_has(p, (enum beba_layer)n->id);
+    case BEBA_OP_RANDOM:
+        return eval_random(x, n);
+    case BEBA_OP_ARRAY:
+        return eval_array(x, n);
+    case BEBA_OP_IN_LIST:
+    case BEBA_OP_IN_SET:
+        return eval_in(x, n);
+    case BEBA_OP_HASH:
+        return eval_hash(x, n);
+    case NODE_COMPARE_K:
+        return eval_compare_k(x, n);
+    case NODE_COMPARE:
+        return eval_compare(x, n);
+    case NODE_COMPARE_WIDE:
+        return eval_compare_wide(x, n);
+    case NODE_SEQ:
+        return eval_seq(x, n);
+    case BEBA_OP_NOT:
+        return !eval(x, n->a);
+    case BEBA_OP_LAND:
+        return eval(x, n->a) && eval(x, n->b);
+    case BEBA_OP_LOR:
+        return eval(x, n->a) || eval(x, n->b);
+    case BEBA_OP_ADD:
+        v[0] = eval(x, n->a);
+        return v[0] + eval(x, n->b);
+    case BEBA_OP_SUB:
+        v[0] = eval(x, n->a);
+        return v[0] - eval(x, n->b);
+    default:
+        for (unsigned i = 0; i < n->n_args && i < 4; i++)
+            v[i] = eval(x, n->arg[i]);
+        return beba_op_apply((enum beba_op)n->op, n->width, v);
+    }
+}
+
+static struct beba_u128 eval_wide_op(struct exec *x, const struct node *n)
+{
+    struct beba_u128 v;
+
+    switch (n->op) {
+    case BEBA_OP_CONST:
+        return n->expr->k;
+    case NODE_FIELD_WIDE:
+        x->absent |= !beba_field_get_wide(x->p, (enum beba_field_id)n->id, &v);
+        return v;
+    case NODE_REG128:
+        memcpy(&v, x->read_regs + n->offset, sizeof(v));
+        return v;
+    case BEBA_OP_LET:
+        x->absent |= x->e->let_absent[n->id];
+        return x->e->let[n->id];
+    case BEBA_OP_GLOBAL:
+        return x->e->global[n->id];
+    case BEBA_OP_MAP4:
+        return beba_u128(0, 0xffffull << 32 | (uint32_t)eval(x, n->a));
+    default:
+        return beba_u128(0, eval_op(x, n));
+    }
+}
+
+#if TRACED
+/* The same, telling the tracer each value and whether it came from an absent field. */
+static uint64_t eval(struct exec *x, const struct node *n)
+{
+    bool outer = x->absent;
+    uint64_t v;
+
+    x->absent = false;
+    v = eval_op(x, n);
+    tracer_value(x->tracer, n, beba_u128(0, v), x->absent);
+    x->absent |= outer;
+    return v;
+}
+
+static struct beba_u128 eval_wide(struct exec *x, const struct node *n)
+{
+    bool outer = x->absent;
+    struct beba_u128 v;
+
+    x->absent = false;
+    v = eval_wide_op(x, n);
+    tracer_value(x->tracer, n, v, x->absent);
+    x->absent |= outer;
+    return v;
+}
+#define TRACE(call) call
+#else
+BEBA_INLINE uint64_t eval_leaf(struct exec *x, const struct node *n)
+{
+    return eval_op(x, n);
+}
+
+static uint64_t eval(struct exec *x, const struct node *n)
+{
+    return eval_leaf(x, n);
+}
+
+static struct beba_u128 eval_wide(struct exec *x, const struct node *n)
+{
+    return eval_wide_op(x, n);
+}
+#define TRACE(call) (void)0
+#endif
+
+/* Statements --------------------------------------------------------------------------------- */
+
+static uint64_t combine(unsigned op, uint64_t old, uint64_t v)
+{
+    switch (op) {
+    case BEBA_ADD:
+        return old + v;
+    case BEBA_SUB:
+        return old - v;
+    case BEBA_AND:
+        return old & v;
+    case BEBA_OR:
+        return old | v;
+    case BEBA_XOR:
+        return old ^ v;
+    default:
+        return v;
+    }
+}
+
+static uint64_t load_reg(const uint8_t *at, unsigned size)
+{
+    switch (size) {
+    case 1:
+        return *at;
+    case 2:
+        return *(const uint16_t *)(const void *)at;
+    case 4:
+        return *(const uint32_t *)(const void *)at;
+    default:
+        return *(const uint64_t *)(const void *)at;
+    }
+}
+
+static void store_reg(uint8_t *at, unsigned size, uint64_t v)
+{
+    switch (size) {
+    case 1:
+        *at = (uint8_t)v;
+        break;
+    case 2:
+        *(uint16_t *)(void *)at = (uint16_t)v;
+        break;
+    case 4:
+        *(uint32_t *)(void *)at = (uint32_t)v;
+        break;
+    default:
+        *(uint64_t *)(void *)at = v;
+    }
+}
+
+static void assign_reg(struct exec *x, const struct code_stmt *s)
+{
+    uint8_t *at = (uint8_t *)x->regs + s->offset;
+    struct beba_u128 wide;
+    uint64_t v;
+
+    x->dirty = true;
+    if (s->size == 16) {
+        wide = eval_wide(x, s->value);
+        memcpy(at, &wide, sizeof(wide));
+        return;
+    }
+    v = eval(x, s->value);
+    if (s->assign != BEBA_SET)
+        v = combine(s->assign, load_reg(x->read_regs + s->offset, s->size), v);
+    store_reg(at, s->size, v & beba_mask64(s->width));
+}
+
+static void assign_global(struct exec *x, const struct code_stmt *s)
+{
+    struct beba_u128 *g = &x->e->global[s->id];
+
+    if (s->width > 64) {
+        *g = eval_wide(x, s->value);
+        return;
+    }
+    uint64_t v = eval(x, s->value);
+    g->lo = combine(s->assign, g->lo, v) & beba_mask64(s->width);
+}
+
+static void assign_cell(struct exec *x, const struct code_stmt *s)
+{
+    const struct array *a = &x->e->array[s->id];
+    uint64_t i = cell_index(x, a, s->index[0], s->index[1]), v = eval(x, s->value);
+
+    if (s->assign != BEBA_SET)
+        v = combine(s->assign, cell_load(a, i), v);
+    cell_store(a, i, v & beba_mask64(s->width));
+}
+
+static void assign_field(struct exec *x, const struct code_stmt *s)
+{
+    enum beba_field_id id = (enum beba_field_id)s->id;
+    struct beba_u128 v = eval_wide(x, s->value);
+    uint64_t old;
+
+    if (s->assign != BEBA_SET) {
+        if (!beba_field_get(x->p, id, &old))
+            return;
+        v.lo = combine(s->assign, old, v.lo);
+    }
+    beba_field_write(x->p, id, v);
+}
+
+static void assign(struct exec *x, const struct code_stmt *s)
+{
+    switch ((enum beba_lvalue)s->lvalue) {
+    case BEBA_LV_REG:
+        assign_reg(x, s);
+        break;
+    case BEBA_LV_GLOBAL:
+        assign_global(x, s);
+        break;
+    case BEBA_LV_ARRAY:
+        assign_cell(x, s);
+        break;
+    case BEBA_LV_FIELD:
+        assign_field(x, s);
+        break;
+    }
+}
+
+static void let(struct exec *x, const struct code_stmt *s)
+{
+    struct beba_u128 v;
+
+    x->absent = false;
+    if (s->width > 64) {
+        v = eval_wide(x, s->value);
+    } else {
+        v = beba_u128(0, eval(x, s->value) & beba_mask64(s->width));
+    }
+    x->e->let[s->id] = v;
+    x->e->let_absent[s->id] = x->absent;
+    x->absent = false;
+}
+
+static void notify(struct exec *x, const struct code_stmt *s)
+{
+    struct beba_u128 arg[BEBA_MAX_NOTIFY_ARGS];
+    struct beba_event *event;
+
+    for (unsigned i = 0; i < s->n_args; i++)
+        arg[i] = eval_wide(x, s->args[i]);
+    TRACE(tracer_notice(x->tracer, s->id));
+    event = event_new(x->e, BEBA_EVENT_NOTIFY, x->p->now, x->t->code->id);
+    if (!event)
+        return;
+    event->rule = x->rule;
+    event->notice = s->id;
+    event->n_args = s->n_args;
+    memcpy(event->arg, arg, s->n_args * sizeof(*arg));
+    if (x->t->ft)
+        event_key(x->e, event, x->keys->lookup.word);
+}
+
+static void count(struct beba_rule_counters *c, const struct beba_packet *p)
+{
+    c->packets++;
+    c->bytes += p->wire_len;
+}
+
+static int edit(struct exec *x, const struct code_stmt *s)
+{
+    struct beba_packet *p = x->p;
+    uint64_t v = s->value ? eval(x, s->value) : 0;
+    uint64_t ttl = 64;
+
+    switch (s->kind) {
+    case BEBA_STMT_PUSH_VLAN:
+        return beba_packet_push_vlan(p, (uint16_t)s->id, (uint16_t)v);
+    case BEBA_STMT_POP_VLAN:
+        return beba_packet_pop_vlan(p);
+    case BEBA_STMT_PUSH_MPLS:
+        if (!beba_field_read(p, BEBA_F_MPLS_TTL, &ttl) && !beba_field_read(p, BEBA_F_IP_TTL, &ttl))
+            ttl = 64;
+        return beba_packet_push_mpls(p, (uint16_t)s->id, (uint32_t)v & 0xfffff, (uint8_t)ttl);
+    default:
+        return beba_packet_pop_mpls(p, (uint16_t)s->id);
+    }
+}
+
+static void set_verdict(struct exec *x, const struct code_verdict *v)
+{
+    x->verdict = v->kind;
+    if (v->port)
+        x->port = (uint32_t)eval(x, v->port);
+    else if (v->kind == BEBA_VERDICT_REPLY)
+        x->port = x->p->in_port;
+}
+
+static bool run_body(struct exec *x, const struct code_body *body, unsigned depth);
+
+/* True when the rule ends here. */
+static bool run_stmt(struct exec *x, const struct code_stmt *s, unsigned depth)
+{
+    bool truth;
+
+    switch ((enum beba_stmt_kind)s->kind) {
+    case BEBA_STMT_ASSIGN:
+        assign(x, s);
+        break;
+    case BEBA_STMT_LET:
+        let(x, s);
+        break;
+    case BEBA_STMT_IF:
+        truth = eval(x, s->value) != 0;
+        TRACE(tracer_if(x->tracer, x, s, truth, depth));
+        return run_body(x, truth ? &s->then : &s->otherwise, depth + 1);
+    case BEBA_STMT_GOTO:
+        x->state = s->id;
+        x->went = true;
+        break;
+    case BEBA_STMT_VERDICT:
+        set_verdict(x, &s->verdict);
+        break;
+    case BEBA_STMT_MIRROR:
+        mirror_add(x->e, x->p, (uint32_t)eval(x, s->value));
+        break;
+    case BEBA_STMT_NOTIFY:
+        notify(x, s);
+        break;
+    case BEBA_STMT_COUNT:
+        count(&x->e->counter[s->id], x->p);
+        break;
+    case BEBA_STMT_PUSH_VLAN:
+    case BEBA_STMT_POP_VLAN:
+    case BEBA_STMT_PUSH_MPLS:
+    case BEBA_STMT_POP_MPLS:
+        if (edit(x, s))
+            x->e->stats.edit_failed++;
+        break;
+    case BEBA_STMT_SWAP:
+        beba_packet_swap(x->p, (enum beba_layer)s->id);
+        break;
+    case BEBA_STMT_QUEUE:
+        x->p->queue = (uint32_t)eval(x, s->value);
+        break;
+    case BEBA_N_STMTS:
+        break;
+    }
+    TRACE(tracer_stmt(x->tracer, x, s, depth));
+    return s->kind == BEBA_STMT_VERDICT;
+}
+
+static bool run_body(struct exec *x, const struct code_body *body, unsigned depth)
+{
+    for (uint32_t i = 0; i < body->n; i++)
+        if (run_stmt(x, &body->stmt[i], depth))
+            return true;
+    return false;
+}
+
+/* Entries ------------------------------------------------------------------------------------ */
+
+/* Applies due timeouts to an entry in place; NULL when that brought it back to the start. */
+static struct beba_ft_entry *observe(struct exec *x, struct beba_ft_entry *entry, bool lookup)
+{
+    struct beba_ft *ft = x->t->ft;
+    uint64_t now = x->p->now;
+    struct beba_seen seen = {.state = entry->state, .entered = entry->entered, .used = entry->used};
+
+    beba_timeouts_apply(beba_ft_states(ft), ft->n_states, &seen, now);
+    if (__builtin_expect(!seen.expired, 1)) {
+        if (lookup)
+            entry->used = now;
+        return entry;
+    }
+    ft->counters.expiries++;
+    TRACE(tracer_expired(x->tracer, x, entry, &seen));
+    if (x->e->opts.all_events) {
+        struct beba_event *event =
+            event_new(x->e, BEBA_EVENT_EXPIRED, seen.deadline, x->t->code->id);
+
+        if (event) {
+            event->from = entry->state;
+            event->to = seen.state;
+            event_key(x->e, event, beba_ft_key(ft, entry));
+        }
+    }
+    if (beba_ft_is_initial(ft, seen.state, beba_ft_regs(ft, entry))) {
+        beba_ft_remove(ft, entry);
+        return NULL;
+    }
+    beba_ft_store(ft, entry, seen.state, seen.entered, lookup ? now : seen.used, NULL);
+    return entry;
+}
+
+/* A copy of an entry; of the start when there is none. Returns its state. */
+static uint32_t copy_entry(const struct table *t, struct beba_ft_entry *entry, uint64_t *regs)
+{
+    const struct beba_table *source = t->code->source;
+
+    if (!entry) {
+        beba_ft_copy(regs, source->regs_init, source->regs_size);
+        return 0;
+    }
+    beba_ft_copy(regs, beba_ft_regs(t->ft, entry), source->regs_size);
+    return entry->state;
+}
+
+/* Reads L and U. Returns the entry of the update key, NULL when there is none. */
+static struct beba_ft_entry *look_up(struct exec *x)
+{
+    const struct flow_key *key = &x->keys->lookup;
+    struct beba_ft *ft = x->t->ft;
+    struct beba_ft_entry *entry = beba_ft_find(ft, key->word, key->hash);
+
+    if (entry)
+        entry = observe(x, entry, true);
+    x->forward = !entry || (entry->birth & 1) == key->backward;
+    TRACE(tracer_entry(x->tracer, x, key, entry, false));
+    if (!x->t->code->two_keys) {
+        x->read_state = x->state = copy_entry(x->t, entry, x->regs);
+        x->read_regs = (const uint8_t *)x->regs;
+        return entry;
+    }
+    x->read_state = copy_entry(x->t, entry, x->seen_regs);
+    x->read_regs = (const uint8_t *)x->seen_regs;
+    key = &x->keys->update;
+    entry = beba_ft_peek(ft, key->word, key->hash);
+    if (entry)
+        entry = observe(x, entry, false);
+    x->state = copy_entry(x->t, entry, x->regs);
+    TRACE(tracer_entry(x->tracer, x, key, entry, true));
+    return entry;
+}
+
+static struct beba_ft_entry *create(struct exec *x, const struct flow_key *key)
+{
+    struct beba_ft *ft = x->t->ft;
+    struct beba_ft_entry *entry;
+    bool evicted;
+
+    entry = beba_ft_insert(ft, key->word, key->hash, x->p->now, &x->e->evicted.entry, &evicted);
+    if (entry && key->backward)
+        entry->birth |= 1;
+    if (evicted && x->e->opts.all_events) {
+        struct beba_event *event = event_new(x->e, BEBA_EVENT_EVICTED, x->p->now, x->t->code->id);
+
+        if (event) {
+            event->from = x->e->evicted.entry.state;
+            event_key(x->e, event, x->e->evicted.entry.body);
+        }
+    }
+    return entry;
+}
+
+/* Writes U back after a rule that changed it. */
+static void write_back(struct exec *x, struct beba_ft_entry *entry)
+{
+    struct beba_ft *ft = x->t->ft;
+    const struct flow_key *key = x->t->code->two_keys ? &x->keys->update : &x->keys->lookup;
+    uint64_t now = x->p->now;
+
+    if (beba_ft_is_initial(ft, x->state, x->regs)) {
+        if (entry)
+            beba_ft_remove(ft, entry);
+        return;
+    }
+    if (!entry)
+        entry = create(x, key);
+    if (entry)
+        beba_ft_store(ft, entry, x->state, x->went ? now : entry->entered,
+                      x->went ? now : entry->used, x->regs);
+}
+
+static void entered_event(struct exec *x, uint32_t from)
+{
+    struct beba_event *event = event_new(x->e, BEBA_EVENT_ENTERED, x->p->now, x->t->code->id);
+    const struct table_keys *keys = x->keys;
+
+    if (!event)
+        return;
+    event->rule = x->rule;
+    event->from = from;
+    event->to = x->state;
+    if (x->t->ft)
+        event_key(x->e, event, x->t->code->two_keys ? keys->update.word : keys->lookup.word);
+}
+
+/* Rules -------------------------------------------------------------------------------------- */
+
+static bool matches(struct exec *x, const struct code_rule *r)
+{
+    for (uint32_t i = 0; i < r->n_matches; i++) {
+        const struct code_match *m = &r->match[i];
+        struct beba_u128 v;
+
+        x->absent = false;
+        v = eval_wide_op(x, m->field);
+        if (x->absent || (v.lo & m->mask.lo) != m->value.lo || (v.hi & m->mask.hi) != m->value.hi) {
+            TRACE(tracer_match(x->tracer, r, i, v, x->absent));
+            return false;
+        }
+    }
+    return true;
+}
+
+BEBA_INLINE bool holds(struct exec *x, const struct code_rule *r)
+{
+    bool truth;
+
+    TRACE(tracer_rule(x->tracer, x, r));
+    if (r->lets.n)
+        run_body(x, &r->lets, 0);
+    if (r->n_matches && !matches(x, r))
+        return false;
+    x->absent = false;
+    truth = !r->guard || eval(x, r->guard);
+    TRACE(tracer_guard(x->tracer, x, r, truth));
+    return truth;
+}
+
+/* The first rule that holds, or NULL. */
+static const struct code_rule *find_rule(struct exec *x)
+{
+    const struct code_table *t = x->t->code;
+    uint32_t state = x->read_state;
+
+    if (__builtin_expect(t->first && state < t->n_states, 1)) {
+        for (uint32_t i = t->first[state]; i < t->first[state + 1]; i++)
+            if (holds(x, t->list[i]))
+                return t->list[i];
+        return NULL;
+    }
+    for (uint32_t i = 0; i < t->n_rules; i++)
+        if ((state & t->rule[i].state_mask) == t->rule[i].state && holds(x, &t->rule[i]))
+            return &t->rule[i];
+    return NULL;
+}
+
+static bool has_room(struct exec *x, const struct code_rule *r, const struct beba_ft_entry *entry)
+{
+    struct beba_ft *ft = x->t->ft;
+    const struct flow_key *key = x->t->code->two_keys ? &x->keys->update : &x->keys->lookup;
+
+    if (!r->creates || entry || !ft || ft->full != BEBA_FT_REFUSE)
+        return true;
+    return beba_ft_room(ft, key->hash, x->p->now);
+}
+
+/* Tables ------------------------------------------------------------------------------------- */
+
+static enum beba_reason run_rules(struct exec *x, struct beba_ft_entry *entry)
+{
+    const struct code_table *t = x->t->code;
+    const struct code_rule *r = find_rule(x);
+    uint32_t from = x->state;
+
+    if (r && !has_room(x, r, entry)) {
+        TRACE(tracer_refused(x->tracer, x, r));
+        set_verdict(x, &t->full);
+        return BEBA_REASON_FULL;
+    }
+    if (r) {
+        x->rule = r->id;
+        count(&x->e->rule[r->id], x->p);
+        run_body(x, &r->body, 0);
+        if (x->went && t->source->state[x->state].notify)
+            entered_event(x, from);
+        if (x->t->ft && (x->went || x->dirty))
+            write_back(x, entry);
+    }
+    if (x->verdict != BEBA_VERDICT_NONE)
+        return BEBA_REASON_RULE;
+    set_verdict(x, &t->dflt);
+    if (x->verdict == BEBA_VERDICT_NONE)
+        x->verdict = BEBA_VERDICT_DROP;
+    return BEBA_REASON_DEFAULT;
+}
+
+static enum beba_reason run_table(struct exec *x, const struct table *t,
+                                  const struct table_keys *keys)
+{
+    struct beba_ft_entry *entry = NULL;
+    enum beba_reason reason;
+
+    x->t = t;
+    x->keys = keys;
+    x->rule = NO_RULE;
+    x->went = x->dirty = false;
+    x->verdict = BEBA_VERDICT_NONE;
+    x->port = 0;
+    x->forward = true;
+    x->read_state = x->state = 0;
+    x->read_regs = (const uint8_t *)x->regs;
+    TRACE(tracer_table(x->tracer, x));
+    if (t->ft && !keys->has) {
+        ((struct table *)(uintptr_t)t)->no_key++;
+        set_verdict(x, &t->code->no_key);
+        if (x->verdict == BEBA_VERDICT_NONE)
+            x->verdict = BEBA_VERDICT_DROP;
+        TRACE(tracer_no_key(x->tracer, x));
+        return BEBA_REASON_NO_KEY;
+    }
+    if (t->ft)
+        entry = look_up(x);
+    reason = run_rules(x, entry);
+    TRACE(tracer_left(x->tracer, x, reason));
+    return reason;
+}
+
+#if TRACED
+void exec_packet_traced(struct beba_engine *e, struct beba_packet *p, const struct table_keys *keys,
+                        struct beba_result *result, struct tracer *tracer)
+#else
+void exec_packet(struct beba_engine *e, struct beba_packet *p, const struct table_keys *keys,
+                 struct beba_result *result)
+#endif
+{
+    struct exec x;
+    struct table_keys later;
+    enum beba_reason reason = BEBA_REASON_END;
+    uint32_t i = 0;
+
+    x.e = e;
+    x.p = p;
+    x.number = e->stats.packets++;
+    x.draws = 0;
+    x.absent = false;
+    x.verdict = BEBA_VERDICT_NEXT;
+    x.rule = NO_RULE;
+    x.port = 0;
+#if TRACED
+    x.tracer = tracer;
+#endif
+    e->stats.bytes += p->wire_len;
+    result->first_mirror = e->mirrors.n;
+    for (; i < e->p->n_tables && x.verdict == BEBA_VERDICT_NEXT; i++) {
+        if (i && e->table[i].ft)
+            table_keys_take(&e->table[i], p, &later);
+        reason = run_table(&x, &e->table[i], i ? &later : keys);
+    }
+    if (x.verdict == BEBA_VERDICT_NEXT) {
+        x.verdict = BEBA_VERDICT_PASS;
+        reason = BEBA_REASON_END;
+    }
+    result->verdict = x.verdict;
+    result->reason = (uint8_t)reason;
+    result->port = x.port;
+    result->table = i ? i - 1 : 0;
+    result->rule = x.rule;
+    result->n_mirrors = e->mirrors.n - result->first_mirror;
+    e->stats.verdict[x.verdict]++;
+    e->stats.reason[reason]++;
+}

@@ -1,0 +1,132 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+/* What the parts of the engine share. Private to engine/. */
+#ifndef BEBA_ENGINE_INTERNAL_H
+#define BEBA_ENGINE_INTERNAL_H
+
+#include "engine/code.h"
+#include "engine/engine.h"
+#include "engine/key.h"
+#include "engine/set.h"
+#include "state/ft_core.h"
+
+#define NO_RULE UINT32_MAX
+
+struct table {
+    const struct code_table *code;
+    struct beba_ft *ft; /* NULL: the table has no key */
+    struct beba_ft_region region;
+    uint64_t no_key;
+};
+
+/* Cells of 1, 2, 4 or 8 bytes. */
+struct array {
+    void *cell;
+    uint64_t rows, columns;
+    uint8_t size;
+};
+
+/* Room for the copy of an evicted entry. */
+union spare_entry {
+    struct beba_ft_entry entry;
+    uint64_t room[(sizeof(struct beba_ft_entry) + BEBA_FT_KEY_MAX + BEBA_FT_REGS_MAX) / 8 + 2];
+};
+
+struct event_ring {
+    struct beba_event *event;
+    uint32_t cap, first, n;
+};
+
+struct mirror_list {
+    struct beba_mirror *mirror;
+    uint8_t *bytes;
+    uint32_t n, cap;
+    uint32_t used, size; /* of bytes */
+};
+
+struct beba_engine {
+    const struct beba_pipeline *p;
+    struct beba_arena arena;
+    struct beba_engine_opts opts;
+    struct table *table;
+    struct beba_u128 *global;
+    struct array *array;
+    struct set *set;
+    struct beba_rule_counters *rule, *counter;
+    struct beba_engine_stats stats;
+    struct event_ring events;
+    struct mirror_list mirrors;
+    struct beba_u128 let[BEBA_MAX_LETS];
+    bool let_absent[BEBA_MAX_LETS]; /* the let read a field the packet lacked */
+    union spare_entry evicted;
+};
+
+/* The keys of a packet in a table. */
+struct table_keys {
+    bool has; /* the packet has all fields of both keys */
+    struct flow_key lookup, update;
+};
+
+struct tracer;
+
+/* One packet on its way through the tables. */
+struct exec {
+    struct beba_engine *e;
+    struct beba_packet *p;
+    const struct table *t;
+    const struct table_keys *keys;
+    struct tracer *tracer; /* NULL when nobody watches */
+    uint64_t number;       /* of the packet, from 0 */
+    uint32_t draws;        /* of random numbers so far */
+    uint32_t rule;         /* taken in this table, or NO_RULE */
+    bool absent;           /* the expression being evaluated read a field the packet lacks */
+    bool forward;
+    bool went;                           /* a goto happened */
+    bool dirty;                          /* a register was assigned */
+    uint32_t read_state, state;          /* L, U */
+    const uint8_t *read_regs;            /* L: regs, or seen_regs when there are two keys */
+    uint64_t regs[BEBA_FT_REGS_MAX / 8]; /* U */
+    uint64_t seen_regs[BEBA_FT_REGS_MAX / 8];
+    uint8_t verdict;
+    uint32_t port;
+};
+
+/* Runs a parsed packet through all tables. keys: those of table 0, taken before. */
+void exec_packet(struct beba_engine *e, struct beba_packet *p, const struct table_keys *keys,
+                 struct beba_result *result);
+void exec_packet_traced(struct beba_engine *e, struct beba_packet *p, const struct table_keys *keys,
+                        struct beba_result *result, struct tracer *tracer);
+
+/* Runs one packet, unparsed, as beba_engine_run does, and tells the tracer. */
+void engine_run_traced(struct beba_engine *e, struct beba_packet *packet,
+                       struct beba_result *result, struct tracer *tracer);
+
+BEBA_INLINE void table_keys_take(const struct table *t, const struct beba_packet *p,
+                                 struct table_keys *out)
+{
+    const struct code_table *code = t->code;
+
+    out->has = key_take(&code->lookup, p, &out->lookup);
+    if (!out->has)
+        return;
+    out->lookup.hash = beba_ft_hash(t->ft, out->lookup.word);
+    if (!code->two_keys)
+        return;
+    out->has = key_take(&code->update, p, &out->update);
+    if (out->has)
+        out->update.hash = beba_ft_hash(t->ft, out->update.word);
+}
+
+/* Room for an event, time and table filled; NULL and counted when the ring is full. */
+struct beba_event *event_new(struct beba_engine *e, enum beba_event_kind kind, uint64_t time,
+                             uint32_t table);
+void event_key(const struct beba_engine *e, struct beba_event *event, const void *key);
+
+/* Copies the packet as it is now. */
+void mirror_add(struct beba_engine *e, const struct beba_packet *p, uint32_t port);
+
+BEBA_INLINE uint64_t array_index(const struct array *a, uint64_t row, uint64_t column)
+{
+    return row % a->rows * a->columns + column % a->columns;
+}
+
+#endif

@@ -1,0 +1,313 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+/* Looking at an engine, and changing its sets. */
+#include <errno.h>
+#include <inttypes.h>
+#include <string.h>
+
+#include "base/error.h"
+#include "base/units.h"
+#include "engine/internal.h"
+
+const char *beba_reason_name(enum beba_reason reason)
+{
+    static const char *const names[BEBA_N_REASONS] = {
+        [BEBA_REASON_RULE] = "rule",
+        [BEBA_REASON_DEFAULT] = "default",
+        [BEBA_REASON_NO_KEY] = "no key",
+        [BEBA_REASON_FULL] = "table full",
+        [BEBA_REASON_END] = "end of the program",
+    };
+
+    return reason < BEBA_N_REASONS ? names[reason] : "unknown";
+}
+
+const struct beba_pipeline *beba_engine_pipeline(const struct beba_engine *e)
+{
+    return e->p;
+}
+
+const struct beba_engine_stats *beba_engine_stats(const struct beba_engine *e)
+{
+    return &e->stats;
+}
+
+const struct beba_rule_counters *beba_engine_rule(const struct beba_engine *e, uint32_t rule)
+{
+    return rule < e->p->n_rules ? &e->rule[rule] : NULL;
+}
+
+const struct beba_rule_counters *beba_engine_counter(const struct beba_engine *e, uint32_t counter)
+{
+    return counter < e->p->n_counters ? &e->counter[counter] : NULL;
+}
+
+int beba_engine_table(const struct beba_engine *e, uint32_t table, struct beba_table_stats *out)
+{
+    const struct table *t;
+
+    *out = (struct beba_table_stats){0};
+    if (table >= e->p->n_tables)
+        return -ENOENT;
+    t = &e->table[table];
+    out->no_key = t->no_key;
+    if (!t->ft)
+        return 0;
+    out->entries = beba_ft_entries(t->ft);
+    out->capacity = beba_ft_capacity(t->ft);
+    out->counters = *beba_ft_counters(t->ft);
+    out->memory = t->region.size;
+    return 0;
+}
+
+uint64_t beba_engine_global(const struct beba_engine *e, uint32_t global, struct beba_u128 *out)
+{
+    struct beba_u128 v = {0, 0};
+
+    if (global < e->p->n_globals)
+        v = e->global[global];
+    if (out)
+        *out = v;
+    return v.lo;
+}
+
+uint64_t beba_engine_cell(const struct beba_engine *e, uint32_t array, uint64_t row,
+                          uint64_t column)
+{
+    const struct array *a;
+    uint64_t i;
+
+    if (array >= e->p->n_arrays)
+        return 0;
+    a = &e->array[array];
+    i = array_index(a, row, column);
+    switch (a->size) {
+    case 1:
+        return ((const uint8_t *)a->cell)[i];
+    case 2:
+        return ((const uint16_t *)a->cell)[i];
+    case 4:
+        return ((const uint32_t *)a->cell)[i];
+    default:
+        return ((const uint64_t *)a->cell)[i];
+    }
+}
+
+/* Flows -------------------------------------------------------------------------------------- */
+
+static uint64_t next_deadline(const struct beba_timeouts *t, uint64_t entered, uint64_t used)
+{
+    uint64_t hard = t->hard && entered + t->hard >= t->hard ? entered + t->hard : 0;
+    uint64_t idle = t->idle && used + t->idle >= t->idle ? used + t->idle : 0;
+
+    if (!hard || !idle)
+        return hard | idle;
+    return hard < idle ? hard : idle;
+}
+
+/* False when the entry is dead at now. */
+static bool view(const struct table *t, struct beba_ft_entry *entry, uint64_t now,
+                 struct beba_flow *out)
+{
+    const struct beba_ft *ft = t->ft;
+    struct beba_seen seen = {.state = entry->state, .entered = entry->entered, .used = entry->used};
+
+    beba_timeouts_apply(beba_ft_states(ft), ft->n_states, &seen, now);
+    if (beba_ft_is_initial(ft, seen.state, beba_ft_regs(ft, entry)))
+        return false;
+    *out = (struct beba_flow){
+        .table = t->code->id,
+        .key = beba_ft_key(ft, entry),
+        .state = seen.state,
+        .entered = seen.entered,
+        .used = seen.used,
+        .born = (uint64_t)(entry->birth >> 1) << 24,
+    };
+    if (seen.state < ft->n_states)
+        out->deadline = next_deadline(&beba_ft_states(ft)[seen.state], seen.entered, seen.used);
+    memcpy(out->regs, beba_ft_regs(ft, entry), ft->regs_size);
+    return true;
+}
+
+bool beba_engine_next_flow(struct beba_engine *e, uint32_t table, uint64_t now, uint64_t *cursor,
+                           struct beba_flow *out)
+{
+    struct beba_ft_entry *entry;
+
+    if (table >= e->p->n_tables || !e->table[table].ft)
+        return false;
+    while ((entry = beba_ft_next(e->table[table].ft, cursor)))
+        if (view(&e->table[table], entry, now, out))
+            return true;
+    return false;
+}
+
+static void init_flow(const struct table *t, struct beba_flow *out)
+{
+    const struct beba_table *source = t->code->source;
+
+    *out = (struct beba_flow){.table = t->code->id};
+    if (source->regs_size)
+        memcpy(out->regs, source->regs_init, source->regs_size);
+}
+
+bool beba_engine_flow_of_key(struct beba_engine *e, uint32_t table, const void *key, uint64_t now,
+                             struct beba_flow *out)
+{
+    struct beba_ft_entry *entry;
+    const struct table *t;
+    struct flow_key padded = {0};
+
+    if (table >= e->p->n_tables || !e->table[table].ft)
+        return false;
+    t = &e->table[table];
+    memcpy(padded.word, key, t->ft->key_size);
+    entry = beba_ft_peek(t->ft, padded.word, beba_ft_hash(t->ft, padded.word));
+    if (entry && view(t, entry, now, out))
+        return true;
+    init_flow(t, out);
+    return false;
+}
+
+bool beba_engine_find_flow(struct beba_engine *e, uint32_t table, const struct beba_packet *packet,
+                           struct beba_flow *out)
+{
+    struct flow_key key;
+
+    if (table >= e->p->n_tables || !e->table[table].ft ||
+        !key_take(&e->table[table].code->lookup, packet, &key))
+        return false;
+    return beba_engine_flow_of_key(e, table, key.word, packet->now, out);
+}
+
+struct beba_u128 beba_flow_reg(const struct beba_table *t, const struct beba_flow *flow,
+                               uint32_t reg)
+{
+    const uint8_t *at = flow->regs + t->reg[reg].offset;
+    struct beba_u128 wide;
+
+    switch (t->reg[reg].size) {
+    case 1:
+        return beba_u128(0, *at);
+    case 2:
+        return beba_u128(0, *(const uint16_t *)(const void *)at);
+    case 4:
+        return beba_u128(0, *(const uint32_t *)(const void *)at);
+    case 8:
+        memcpy(&wide.lo, at, 8);
+        return beba_u128(0, wide.lo);
+    default:
+        memcpy(&wide, at, sizeof(wide));
+        return wide;
+    }
+}
+
+/* Sets --------------------------------------------------------------------------------------- */
+
+static int set_error(const struct beba_engine *e, uint32_t set, const struct beba_range *range,
+                     int rc, struct beba_error *err)
+{
+    static const struct {
+        int rc;
+        const char *what;
+    } texts[] = {
+        {-EEXIST, "is in the set already"},
+        {-ENOENT, "is not in the set"},
+        {-ENOSPC, "does not fit: the set is full"},
+        {-ENOMEM, "does not fit: out of memory"},
+    };
+    struct beba_strbuf value = {0};
+
+    beba_value_print(&value, e->p->set[set].type, range->lo);
+    for (unsigned i = 0; i < sizeof(texts) / sizeof(*texts); i++)
+        if (texts[i].rc == rc)
+            beba_error_set(err, rc, "%s %s", beba_strbuf_str(&value), texts[i].what);
+    beba_error_where(err, "set %s", e->p->set[set].name);
+    beba_strbuf_free(&value);
+    return rc;
+}
+
+static int no_set(uint32_t set, struct beba_error *err)
+{
+    return beba_error_set(err, -ENOENT, "there is no set number %" PRIu32, set);
+}
+
+int beba_engine_set_add(struct beba_engine *e, uint32_t set, const struct beba_range *range,
+                        struct beba_error *err)
+{
+    int rc;
+
+    if (set >= e->p->n_sets)
+        return no_set(set, err);
+    rc = set_add(&e->set[set], range);
+    return rc ? set_error(e, set, range, rc, err) : 0;
+}
+
+int beba_engine_set_del(struct beba_engine *e, uint32_t set, const struct beba_range *range,
+                        struct beba_error *err)
+{
+    int rc;
+
+    if (set >= e->p->n_sets)
+        return no_set(set, err);
+    rc = set_del(&e->set[set], range);
+    return rc ? set_error(e, set, range, rc, err) : 0;
+}
+
+const struct beba_range *beba_engine_set_elements(const struct beba_engine *e, uint32_t set,
+                                                  uint32_t *n)
+{
+    *n = 0;
+    if (set >= e->p->n_sets)
+        return NULL;
+    *n = e->set[set].n_elements;
+    return e->set[set].element;
+}
+
+/* Events ------------------------------------------------------------------------------------- */
+
+static const char *state_name(const struct beba_table *t, uint32_t state)
+{
+    return state < t->n_states && t->state[state].name ? t->state[state].name : "?";
+}
+
+static void print_notice(struct beba_strbuf *out, const struct beba_pipeline *p,
+                         const struct beba_event *event)
+{
+    const struct beba_notice *notice = &p->notice[event->notice];
+
+    beba_strbuf_printf(out, "notify \"%s\"", notice->text);
+    for (unsigned i = 0; i < event->n_args; i++) {
+        beba_strbuf_printf(out, "%s %s=", i ? "," : "", notice->arg_name[i]);
+        beba_value_print(out, notice->arg_type[i], event->arg[i]);
+    }
+}
+
+void beba_event_print(struct beba_strbuf *out, const struct beba_pipeline *p,
+                      const struct beba_event *event)
+{
+    const struct beba_table *t = &p->table[event->table];
+
+    beba_strbuf_printf(out, "%" PRIu64 ".%09u %s ", (uint64_t)(event->time / BEBA_NS_PER_SEC),
+                       (unsigned)(event->time % BEBA_NS_PER_SEC), t->name);
+    switch ((enum beba_event_kind)event->kind) {
+    case BEBA_EVENT_NOTIFY:
+        print_notice(out, p, event);
+        break;
+    case BEBA_EVENT_ENTERED:
+        beba_strbuf_printf(out, "entered %s from %s", state_name(t, event->to),
+                           state_name(t, event->from));
+        break;
+    case BEBA_EVENT_EXPIRED:
+        beba_strbuf_printf(out, "%s expired to %s", state_name(t, event->from),
+                           state_name(t, event->to));
+        break;
+    case BEBA_EVENT_EVICTED:
+        beba_strbuf_printf(out, "evicted in %s", state_name(t, event->from));
+        break;
+    }
+    if (!event->key_size)
+        return;
+    beba_strbuf_puts(out, " [");
+    beba_key_print(out, &t->lookup, event->key);
+    beba_strbuf_putc(out, ']');
+}

@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+/* Watches the traced interpreter. It always notes the tables a packet visited and what it gave
+ * notice of (for tests); when it has a trace to write to, also everything else, for people. Private
+ * to engine/. */
+#ifndef BEBA_ENGINE_TRACER_H
+#define BEBA_ENGINE_TRACER_H
+
+#include "engine/internal.h"
+
+struct visit {
+    uint32_t table;
+    bool has_key;
+    uint32_t seen, left;    /* states: at lookup, of the updated entry afterwards */
+    struct flow_key update; /* key of the updated entry */
+};
+
+struct traced_value {
+    const struct beba_expr *expr;
+    struct beba_u128 v;
+    bool absent;
+};
+
+struct tracer {
+    struct visit visit[BEBA_MAX_TABLES];
+    uint32_t n_visits;
+    uint32_t *notice; /* ids, in order */
+    uint32_t n_notices, cap_notices;
+    struct beba_trace *trace; /* NULL: not asked for */
+    struct traced_value *value;
+    uint32_t n_values, cap_values;
+    struct beba_strbuf text, why;
+    bool failed; /* out of memory: what there is, is incomplete */
+};
+
+void tracer_reset(struct tracer *t);
+void tracer_free(struct tracer *t);
+
+void tracer_table(struct tracer *t, const struct exec *x);
+void tracer_no_key(struct tracer *t, const struct exec *x);
+void tracer_expired(struct tracer *t, const struct exec *x, struct beba_ft_entry *entry,
+                    const struct beba_seen *seen);
+void tracer_entry(struct tracer *t, const struct exec *x, const struct flow_key *key,
+                  struct beba_ft_entry *entry, bool update);
+void tracer_rule(struct tracer *t, const struct exec *x, const struct code_rule *r);
+void tracer_value(struct tracer *t, const struct node *n, struct beba_u128 v, bool absent);
+void tracer_match(struct tracer *t, const struct code_rule *r, uint32_t match, struct beba_u128 v,
+                  bool absent);
+void tracer_guard(struct tracer *t, const struct exec *x, const struct code_rule *r, bool truth);
+void tracer_refused(struct tracer *t, const struct exec *x, const struct code_rule *r);
+void tracer_if(struct tracer *t, const struct exec *x, const struct code_stmt *s, bool truth,
+               unsigned depth);
+void tracer_stmt(struct tracer *t, const struct exec *x, const struct code_stmt *s, unsigned depth);
+void tracer_notice(struct tracer *t, uint32_t notice);
+void tracer_left(struct tracer *t, const struct exec *x, enum beba_reason reason);
+
+#endif
