@@ -130,8 +130,10 @@ BEBA_INLINE struct beba_ft_shape beba_ft_shape_of(const struct beba_ft *ft)
 #ifdef __bpf__
 #define BEBA_FT_UNDO(ft)          false /* a BPF program runs to its end */
 #define BEBA_FT_OFFSET(ft, entry) 0
+#define BEBA_FT_ASIDE             BEBA_INLINE
 #else
-#define BEBA_FT_UNDO(ft)          (!(ft)->undo_off)
+#define BEBA_FT_UNDO(ft)          __builtin_expect(!(ft)->undo_off, 0)
+#define BEBA_FT_ASIDE             static __attribute__((noinline, unused))
 #define BEBA_FT_OFFSET(ft, entry) ((uint64_t)((uintptr_t)(entry) - (uintptr_t)(ft)))
 #endif
 /* Keeps the order of stores: what a killed process leaves is a prefix of its stores. */
@@ -153,6 +155,10 @@ BEBA_INLINE void beba_ft_copy(void *dst, const void *src, uint32_t n)
     const uint8_t *s = (const uint8_t *)src;
     uint32_t i = 0;
 
+    if (n == 8) { /* one register, the common case */
+        __builtin_memcpy(d, s, 8);
+        return;
+    }
     for (; i + 8 <= n; i += 8)
         __builtin_memcpy(d + i, s + i, 8);
     for (; i < n; i++)
@@ -230,16 +236,13 @@ BEBA_INLINE uint64_t beba_ft_hash(const struct beba_ft *ft, const uint32_t *key)
 {
     uint32_t words = beba_ft_words(ft->key_size);
 
-    switch (words) { /* an address, a directed or symmetric 5-tuple of IPv4, of IPv6 */
-    case 1:
-        return beba_ft_finish(ft, beba_ft_sum(ft->word, key, 1));
-    case 4:
+    if (words == 4)
         return beba_ft_finish(ft, beba_ft_sum(ft->word, key, 4));
-    case 10:
+    if (words == 1)
+        return beba_ft_finish(ft, beba_ft_sum(ft->word, key, 1));
+    if (words == 10)
         return beba_ft_finish(ft, beba_ft_sum(ft->word, key, 10));
-    default:
-        return beba_ft_finish(ft, beba_ft_sum(ft->word, key, words));
-    }
+    return beba_ft_finish(ft, beba_ft_sum(ft->word, key, words));
 }
 
 BEBA_INLINE uint32_t beba_ft_first(const struct beba_ft *ft, uint64_t hash)
@@ -361,31 +364,75 @@ BEBA_INLINE void beba_ft_prefetch(const struct beba_ft *ft, uint64_t hash)
     beba_ft_prefetch_as(ft, beba_ft_shape_of(ft), hash);
 }
 
-/* Asks for the entry, once the tag line is there; for the tag line of the second bucket when the
- * entry can only be there. */
-BEBA_INLINE void beba_ft_prefetch_entry_as(const struct beba_ft *ft, struct beba_ft_shape shape,
+/* Asks for the entry whose tag is in this bucket; false when there is none. */
+BEBA_INLINE bool beba_ft_fetch_entry(struct beba_ft_bucket *b, struct beba_ft_shape shape,
+                                     uint64_t hash)
+{
+    uint32_t mask = beba_ft_match(b, beba_ft_tag(hash));
+    const uint8_t *e;
+
+    if (!mask)
+        return false;
+    e = (const uint8_t *)beba_ft_entry_at(b, shape, (uint32_t)__builtin_ctz(mask));
+    beba_ft_fetch(e);
+    beba_ft_fetch(e + shape.stride - 1);
+    return true;
+}
+
+BEBA_INLINE bool beba_ft_prefetch_entry_as(const struct beba_ft *ft, struct beba_ft_shape shape,
                                            uint64_t hash)
 {
     struct beba_ft_bucket *b = BEBA_FT_BUCKET(ft, shape, beba_ft_first(ft, hash));
-    uint32_t mask;
 
-    if (!b)
-        return;
-    mask = beba_ft_match(b, beba_ft_tag(hash));
-    if (mask) {
-        const uint8_t *e =
-            (const uint8_t *)beba_ft_entry_at(b, shape, (uint32_t)__builtin_ctz(mask));
-
-        beba_ft_fetch(e);
-        beba_ft_fetch(e + shape.stride - 1);
-    } else if (b->displaced) {
-        beba_ft_fetch(BEBA_FT_BUCKET(ft, shape, beba_ft_second(ft, hash)));
-    }
+    if (!b || beba_ft_fetch_entry(b, shape, hash) || !b->displaced)
+        return false;
+    beba_ft_fetch(BEBA_FT_BUCKET(ft, shape, beba_ft_second(ft, hash)));
+    return true;
 }
 
-BEBA_INLINE void beba_ft_prefetch_entry(const struct beba_ft *ft, uint64_t hash)
+/* Asks for the entry, once the tag line is there. True when the entry can only be in the second
+ * bucket: then it asked for that one's tag line, and beba_ft_prefetch_aside, after all others of
+ * the batch, asks for the entry. */
+BEBA_INLINE bool beba_ft_prefetch_entry(const struct beba_ft *ft, uint64_t hash)
 {
-    beba_ft_prefetch_entry_as(ft, beba_ft_shape_of(ft), hash);
+    return beba_ft_prefetch_entry_as(ft, beba_ft_shape_of(ft), hash);
+}
+
+BEBA_INLINE void beba_ft_prefetch_aside_as(const struct beba_ft *ft, struct beba_ft_shape shape,
+                                           uint64_t hash)
+{
+    struct beba_ft_bucket *b = BEBA_FT_BUCKET(ft, shape, beba_ft_second(ft, hash));
+
+    if (b)
+        beba_ft_fetch_entry(b, shape, hash);
+}
+
+BEBA_INLINE void beba_ft_prefetch_aside(const struct beba_ft *ft, uint64_t hash)
+{
+    beba_ft_prefetch_aside_as(ft, beba_ft_shape_of(ft), hash);
+}
+
+/* The rest of beba_ft_locate, out of its way: for keys that are not in their first bucket. */
+BEBA_FT_ASIDE struct beba_ft_entry *
+beba_ft_locate_aside(struct beba_ft *ft, struct beba_ft_shape shape, const uint32_t *key,
+                     uint64_t hash, struct beba_ft_bucket **bucket, uint32_t *slot)
+{
+    uint32_t second = beba_ft_second(ft, hash), beyond;
+    struct beba_ft_bucket *b = BEBA_FT_BUCKET(ft, shape, second);
+    struct beba_ft_entry *e;
+
+    if (!b)
+        return NULL;
+    e = beba_ft_search(b, shape, key, beba_ft_tag(hash), slot);
+    beyond = b->beyond;
+    for (uint32_t i = 1; !e && beyond && i <= BEBA_FT_BEYOND && i < ft->n_buckets; i++) {
+        b = BEBA_FT_BUCKET(ft, shape, beba_ft_after(ft, second, i));
+        if (!b)
+            return NULL;
+        e = beba_ft_search(b, shape, key, beba_ft_tag(hash), slot);
+    }
+    *bucket = b;
+    return e;
 }
 
 /* The entry of the key with the bucket and slot it is in, or NULL. */
@@ -395,27 +442,14 @@ BEBA_INLINE struct beba_ft_entry *beba_ft_locate(struct beba_ft *ft, struct beba
 {
     struct beba_ft_bucket *b = BEBA_FT_BUCKET(ft, shape, beba_ft_first(ft, hash));
     struct beba_ft_entry *e;
-    uint32_t second, beyond;
 
     if (!b)
         return NULL;
     *bucket = b;
     e = beba_ft_search(b, shape, key, beba_ft_tag(hash), slot);
-    if (e || !b->displaced)
+    if (__builtin_expect(e || !b->displaced, 1))
         return e;
-    second = beba_ft_second(ft, hash);
-    *bucket = b = BEBA_FT_BUCKET(ft, shape, second);
-    if (!b)
-        return NULL;
-    e = beba_ft_search(b, shape, key, beba_ft_tag(hash), slot);
-    beyond = b->beyond;
-    for (uint32_t i = 1; !e && beyond && i <= BEBA_FT_BEYOND && i < ft->n_buckets; i++) {
-        *bucket = b = BEBA_FT_BUCKET(ft, shape, beba_ft_after(ft, second, i));
-        if (!b)
-            return NULL;
-        e = beba_ft_search(b, shape, key, beba_ft_tag(hash), slot);
-    }
-    return e;
+    return beba_ft_locate_aside(ft, shape, key, hash, bucket, slot);
 }
 
 BEBA_INLINE struct beba_ft_entry *beba_ft_peek_as(struct beba_ft *ft, struct beba_ft_shape shape,
@@ -427,28 +461,47 @@ BEBA_INLINE struct beba_ft_entry *beba_ft_peek_as(struct beba_ft *ft, struct beb
     return beba_ft_locate(ft, shape, key, hash, &b, &slot);
 }
 
-/* Like find, but counts nothing: for looking at another machine's entry. */
+/* Like find, but counts nothing: for looking at another machine's entry. The usual keys get code of
+ * their own: an address, a 5-tuple of IPv4, of IPv6. */
 BEBA_INLINE struct beba_ft_entry *beba_ft_peek(struct beba_ft *ft, const uint32_t *key,
                                                uint64_t hash)
 {
-    return beba_ft_peek_as(ft, beba_ft_shape_of(ft), key, hash);
+    struct beba_ft_shape shape = beba_ft_shape_of(ft);
+    uint32_t words = beba_ft_words(shape.key_size);
+
+    if (words == 4) {
+        shape.key_size = 16;
+        return beba_ft_peek_as(ft, shape, key, hash);
+    }
+    if (words == 1) {
+        shape.key_size = 4;
+        return beba_ft_peek_as(ft, shape, key, hash);
+    }
+    if (words == 10) {
+        shape.key_size = 40;
+        return beba_ft_peek_as(ft, shape, key, hash);
+    }
+    return beba_ft_peek_as(ft, shape, key, hash);
+}
+
+BEBA_INLINE struct beba_ft_entry *beba_ft_count(struct beba_ft *ft, struct beba_ft_entry *e)
+{
+    ft->counters.lookups++;
+    ft->counters.hits += e != NULL;
+    return e;
 }
 
 BEBA_INLINE struct beba_ft_entry *beba_ft_find_as(struct beba_ft *ft, struct beba_ft_shape shape,
                                                   const uint32_t *key, uint64_t hash)
 {
-    struct beba_ft_entry *e = beba_ft_peek_as(ft, shape, key, hash);
-
-    ft->counters.lookups++;
-    ft->counters.hits += e != NULL;
-    return e;
+    return beba_ft_count(ft, beba_ft_peek_as(ft, shape, key, hash));
 }
 
 /* The entry of the key, or NULL. Counts a lookup, and a hit. Does not touch the entry. */
 BEBA_INLINE struct beba_ft_entry *beba_ft_find(struct beba_ft *ft, const uint32_t *key,
                                                uint64_t hash)
 {
-    return beba_ft_find_as(ft, beba_ft_shape_of(ft), key, hash);
+    return beba_ft_count(ft, beba_ft_peek(ft, key, hash));
 }
 
 /* Parts -------------------------------------------------------------------------------------- */
