@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /* Whole pipelines as text, and the schema of a table. */
+#include "base/units.h"
 #include "pipeline/print.h"
 
 #include <inttypes.h>
