@@ -26,6 +26,7 @@ struct frame {
     uint16_t payload;
 };
 
+/* clang-format off */
 #define MACS     "020000000002 020000000001 "
 #define UDP8     "0400 0035 0008 0000 "
 #define IP4(len) "4500 " len " 0000 0000 40 11 0000 0a000001 0a000002 "
@@ -99,8 +100,7 @@ static const struct frame frames[] = {
      "00000000",
      BIT(META) | BIT(IP4) | BIT(IP) | BIT(TCP) | BIT(L4), BEBA_FLAW_TRUNCATED, 0x800, 6, 40},
     {"all extension headers", BEBA_LINK_IP,
-     IP6("0040",
-         "00") "3c00000000000000 2b00000000000000 2c00000000000000 3300000000000001"
+     IP6("0048", "00") "3c00000000000000 2b00000000000000 2c00000000000000 3300000000000001"
                "3c040000 00000001 00000002 00000003 00000004 00000005 1100000000000000" UDP8,
      BIT(META) | BIT(IP6) | BIT(IP) | BIT(IP6FRAG) | BIT(UDP) | BIT(L4), 0, 0x86dd, 17, 112},
     {"ESP stops the chain", BEBA_LINK_IP, IP6("0010", "3c") "3200000000000000 0000000100000001",
@@ -130,6 +130,7 @@ static const struct frame frames[] = {
     {"later IPv4 fragment", BEBA_LINK_IP, "4500 001c 0000 0001 40 11 0000 0a000001 0a000002" UDP8,
      BIT(META) | BIT(IP4) | BIT(IP), BEBA_FLAW_LATER_FRAGMENT, 0x800, 17, 20},
 };
+/* clang-format on */
 
 static uint32_t from_hex(const char *hex, uint8_t *out)
 {

@@ -28,14 +28,10 @@ struct sample {
     ((uint64_t)(a) << 24 | (uint64_t)(b) << 16 | (uint64_t)(c) << 8 | (uint64_t)(d))
 #define MAPPED(a, b, c, d) (0xffff00000000 | V4(a, b, c, d))
 
-#define F(field, value) \
-    {                   \
-        field, value, 0 \
-    }
-#define W(field, hi, lo) \
-    {                    \
-        field, lo, hi    \
-    }
+/* clang-format off */
+#define F(field, value)  {field, value, 0}
+#define W(field, hi, lo) {field, lo, hi}
+/* clang-format on */
 
 static const struct sample samples[] = {
     {"bare Ethernet", 46, {F("eth.type", 0x88b5)}},
