@@ -78,7 +78,6 @@ void beba_sources_position(const struct beba_sources *s, struct beba_loc loc, un
 struct beba_diag *beba_diags_add(struct beba_diags *d, enum beba_severity severity,
                                  const char *code, struct beba_loc loc, const char *fmt, ...)
 {
-    static struct beba_diag lost; /* written by nobody: hints to it are dropped */
     struct beba_diag *diag;
     char text[TEXT_MAX];
     va_list ap;
@@ -87,7 +86,7 @@ struct beba_diag *beba_diags_add(struct beba_diags *d, enum beba_severity severi
     d->warnings += severity == BEBA_WARNING;
     if (d->n >= (d->limit ? d->limit : DEFAULT_LIMIT)) {
         d->dropped++;
-        return &lost;
+        return &d->lost;
     }
     if (d->n == d->cap) {
         uint32_t cap = d->cap ? d->cap * 2 : 16;
@@ -95,7 +94,7 @@ struct beba_diag *beba_diags_add(struct beba_diags *d, enum beba_severity severi
 
         if (!p) {
             d->dropped++;
-            return &lost;
+            return &d->lost;
         }
         d->diag = p;
         d->cap = cap;

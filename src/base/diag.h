@@ -51,6 +51,7 @@ struct beba_diags {
     uint32_t limit; /* most kept; 0 = 100 */
     uint32_t errors, warnings, dropped;
     struct beba_arena arena;
+    struct beba_diag lost; /* stands for those dropped; hints to it are dropped too */
 };
 
 /* Adds a text (copied); returns its number, or -ENOMEM. */
