@@ -188,8 +188,8 @@ void beba_table_schema(struct beba_strbuf *out, const struct beba_table *t)
 
         beba_strbuf_printf(out, "reg %s ", r->name);
         beba_type_print(out, r->type);
-        beba_strbuf_printf(out, " at:%u init:0x%" PRIx64 "%016" PRIx64 "\n", r->offset, r->init.hi,
-                           r->init.lo);
+        beba_strbuf_printf(out, " at:%u init:0x%016" PRIx64 "%016" PRIx64 "\n", r->offset,
+                           r->init.hi, r->init.lo);
     }
     for (uint32_t i = 0; i < t->n_states; i++)
         schema_state(out, t, i);
