@@ -229,7 +229,9 @@ void engine_run_traced(struct beba_engine *e, struct beba_packet *packet,
     beba_packet_parse(packet);
     if (e->p->n_tables && e->table[0].ft)
         table_keys_take(&e->table[0], packet, &keys);
+    tracer_packet(tracer, e, packet);
     exec_packet_traced(e, packet, &keys, result, tracer);
+    tracer_end(tracer, e, result);
 }
 
 /* What packets leave behind ------------------------------------------------------------------- */
