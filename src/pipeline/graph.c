@@ -9,7 +9,8 @@
 #include <string.h>
 
 enum {
-    WRAP = 38,      /* characters of a line */
+    WRAP = 40,      /* characters of a line */
+    INDENT = 4,     /* of its continuation */
     MAX_LINES = 12, /* of one edge or box; the rest is counted */
     MAX_ACTIONS = 3,
 };
@@ -45,10 +46,19 @@ static size_t characters(const char *s, size_t n)
     return count;
 }
 
-/* Adds a text as one or more lines, broken at spaces. */
+/* Characters up to the end of the clause: what a line would rather not be broken in. */
+static size_t clause(const char *s)
+{
+    const char *end = strstr(s, "; ");
+
+    return characters(s, end ? (size_t)(end - s) + 1 : strlen(s));
+}
+
+/* Adds a text as one or more lines, broken between clauses, or else at spaces. */
 static void add_line(struct edge *to, const char *s)
 {
     size_t column = 0;
+    bool after = false; /* the end of a clause */
 
     if (to->lines >= MAX_LINES) {
         to->left_out++;
@@ -57,17 +67,19 @@ static void add_line(struct edge *to, const char *s)
     to->lines++;
     while (*s) {
         size_t n = strcspn(s, " \n");
-        size_t width = characters(s, n);
+        size_t width = characters(s, n), rest = after || *s == '/' ? clause(s) : width;
 
-        if (column && column + 1 + width > WRAP) {
+        if (column &&
+            (column + 1 + width > WRAP || (column + 1 + rest > WRAP && rest <= WRAP - INDENT))) {
             beba_strbuf_puts(&to->text, "\n    ");
-            column = 4;
+            column = INDENT;
         } else if (column) {
             beba_strbuf_putc(&to->text, ' ');
             column++;
         }
         beba_strbuf_add(&to->text, s, n);
         column += width;
+        after = n && s[n - 1] == ';';
         s += n;
         s += strspn(s, " \n");
     }
@@ -175,13 +187,15 @@ static bool is_action(const struct beba_stmt *s)
 }
 
 /* " / a = 1; b = 2; drop" of the statements that stand directly in the body. */
-static void print_actions(struct graph *g, struct beba_strbuf *out, const struct beba_body *body,
-                          const struct beba_verdict *later)
+static void print_actions(struct graph *g, struct beba_strbuf *out, const char *first,
+                          const struct beba_body *body, const struct beba_verdict *later)
 {
-    const char *between = " / ";
+    const char *between = first ? "; " : " / ";
     const struct beba_verdict *verdict = later;
     unsigned shown = 0;
 
+    if (first)
+        beba_strbuf_printf(out, " / %s", first);
     for (uint32_t i = 0; i < body->n; i++) {
         const struct beba_stmt *s = &body->stmt[i];
 
@@ -271,9 +285,7 @@ static void add_gotos(struct graph *g, uint32_t from, enum style style, const ch
         struct edge *e = self ? &g->box[from] : edge_between(g, from, enters->id, style);
 
         beba_strbuf_puts(&line, guard);
-        if (self)
-            beba_strbuf_puts(&line, " / restart");
-        print_actions(g, &line, body, later);
+        print_actions(g, &line, self ? "restart" : NULL, body, later);
         if (e)
             add_line(e, beba_strbuf_str(&line));
         beba_strbuf_free(&line);
@@ -285,10 +297,15 @@ static void add_rule(struct graph *g, uint32_t from, enum style style, const str
     struct beba_strbuf guard = {0};
     bool ended;
 
+    for (uint32_t i = 0; i < r->lets.n; i++) {
+        beba_stmt_print(&guard, g->p, g->t, &r->lets.stmt[i]);
+        add_line(&g->box[from], beba_strbuf_str(&guard));
+        beba_strbuf_clear(&guard);
+    }
     print_guard(g, &guard, r);
     add_gotos(g, from, style, beba_strbuf_str(&guard), &r->body, NULL, 0);
     if (may_stay(&r->body, &ended, 0)) {
-        print_actions(g, &guard, &r->body, NULL);
+        print_actions(g, &guard, NULL, &r->body, NULL);
         add_line(&g->box[from], beba_strbuf_str(&guard));
     }
     beba_strbuf_free(&guard);
@@ -422,7 +439,10 @@ static void draw_table(struct graph *g)
     if (t->lookup.kind == BEBA_KEY_NONE) {
         draw_box(g, 0, NULL, "");
     } else {
-        beba_strbuf_printf(g->out, "        t%u_start [shape=point, width=0.12];\n", g->index);
+        beba_strbuf_printf(
+            g->out,
+            "        t%u_start [shape=point, width=0.12, style=filled, fillcolor=\"#3a5068\"];\n",
+            g->index);
         for (uint32_t s = 0; s < t->n_states; s++)
             draw_box(g, s, t->state[s].name, s ? "" : "penwidth=2, ");
         if (has_any_state(g))
