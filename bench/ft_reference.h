@@ -77,13 +77,14 @@ __attribute__((noinline)) static void ft_reference(struct beba_ft *ft, const uin
             top = (top ^ top >> 16) * t0;
             top = (top ^ top >> 15) * t1;
             top ^= top >> 16;
-            hash[i] = (uint64_t)top << 32 | (((uint32_t)h ^ top) * m0) >> 32;
+            h = (uint64_t)top << 32 | (((uint32_t)h ^ top) * m0) >> 32;
+            hash[i] = h | !(uint16_t)h;
             first[i] = bucket + (((uint64_t)top * n_buckets) >> 32);
             __builtin_prefetch(first[i], 1, 3);
         }
         for (unsigned i = 0; i < 32; i++) {
             uint16_t tag = (uint16_t)hash[i];
-            unsigned mask = reference_match(first[i], tag ? tag : 1);
+            unsigned mask = reference_match(first[i], tag);
 
             if (mask) {
                 struct reference_entry *e = &first[i]->entry[__builtin_ctz(mask)];
@@ -95,7 +96,7 @@ __attribute__((noinline)) static void ft_reference(struct beba_ft *ft, const uin
                              ((((hash[i] * m1) >> 32) * (n_buckets - 1)) >> 32);
 
                 late[n_late] = bucket + (j < n_buckets ? j : j - n_buckets);
-                late_tag[n_late] = tag ? tag : 1;
+                late_tag[n_late] = tag;
                 __builtin_prefetch(late[n_late++], 1, 3);
             }
         }
@@ -110,7 +111,7 @@ __attribute__((noinline)) static void ft_reference(struct beba_ft *ft, const uin
             }
         }
         for (unsigned i = 0; i < 32; i++) {
-            uint16_t tag = (uint16_t)hash[i] ? (uint16_t)hash[i] : 1;
+            uint16_t tag = (uint16_t)hash[i];
             uint64_t key[2];
             struct reference_entry *e;
 

@@ -91,8 +91,7 @@ int beba_ft_new(void *mem, size_t size, const struct beba_ft_desc *desc, const u
     ft->capacity = desc->capacity;
     ft->key_size = desc->key_size;
     ft->regs_size = desc->regs_size;
-    ft->stride = layout.shape.stride;
-    ft->bucket_size = layout.shape.bucket_size;
+    ft->shape = layout.shape;
     ft->n_buckets = layout.n_buckets;
     ft->n_states = desc->n_states;
     ft->states = layout.states;

@@ -52,9 +52,9 @@ static int check_head(const struct beba_ft *ft, size_t size, struct beba_error *
     }
     sizes = beba_ft_sizes_of(ft);
     if (beba_ft_layout(&sizes, &layout) || ft->n_buckets != layout.n_buckets ||
-        ft->stride != layout.shape.stride || ft->bucket_size != layout.shape.bucket_size ||
-        ft->states != layout.states || ft->regs_init != layout.regs_init ||
-        ft->schema != layout.schema || ft->buckets != layout.buckets || ft->size != layout.size)
+        memcmp(&ft->shape, &layout.shape, sizeof(ft->shape)) != 0 || ft->states != layout.states ||
+        ft->regs_init != layout.regs_init || ft->schema != layout.schema ||
+        ft->buckets != layout.buckets || ft->size != layout.size)
         return broken(err, "the sizes in its header do not agree");
     if (size < layout.size)
         return broken(err, "it is cut short");
@@ -164,10 +164,10 @@ static int place_of(const struct beba_ft *ft, uint64_t hash, uint32_t at)
 static int check_entry(const struct beba_ft *ft, struct beba_ft_shape shape, uint32_t at,
                        const struct beba_ft_entry *e, uint16_t tag, struct beba_error *err)
 {
-    uint32_t padded = beba_ft_pad8(shape.key_size);
+    uint32_t padded = beba_ft_pad8(ft->key_size);
     uint64_t hash = beba_ft_hash_entry(ft, shape, e);
 
-    for (uint32_t i = shape.key_size; i < padded; i++)
+    for (uint32_t i = ft->key_size; i < padded; i++)
         if (e->body[i])
             return broken(err, "a key is not padded with zeros");
     if (e->state >= ft->n_states)

@@ -67,6 +67,20 @@ struct beba_ft_undo {
     uint8_t regs[BEBA_FT_REGS_MAX];
 };
 
+/* Sizes that a compiler may know. */
+struct beba_ft_shape {
+    uint32_t words;       /* of a key, 32 bits each */
+    uint32_t regs_at;     /* offset of the registers in an entry */
+    uint32_t regs_size;   /* bytes */
+    uint32_t stride;      /* bytes of an entry */
+    uint32_t bucket_size; /* bytes */
+};
+
+BEBA_INLINE uint32_t beba_ft_pad8(uint32_t n)
+{
+    return (n + 7) & ~7u;
+}
+
 /* The head of the region. All that is before count is constant once made, and check covers it. */
 struct beba_ft {
     uint64_t magic;
@@ -75,8 +89,8 @@ struct beba_ft {
     uint64_t size; /* bytes of the region */
     uint64_t capacity;
     uint32_t key_size, regs_size;
-    uint32_t stride, bucket_size; /* bytes of an entry, of a bucket */
     uint32_t n_buckets, n_states;
+    struct beba_ft_shape shape;
     uint64_t states, regs_init, schema, buckets; /* offsets in the region */
     uint64_t schema_size;                        /* with its NUL */
     uint64_t word[BEBA_FT_WORDS];                /* the secret of the hash */
@@ -92,34 +106,33 @@ struct beba_ft {
     struct beba_ft_undo undo __attribute__((aligned(64)));
 } __attribute__((aligned(64)));
 
-/* Sizes that a compiler may know. */
-struct beba_ft_shape {
-    uint32_t key_size, regs_size, stride, bucket_size;
-};
-
-BEBA_INLINE uint32_t beba_ft_pad8(uint32_t n)
-{
-    return (n + 7) & ~7u;
-}
-
 BEBA_INLINE struct beba_ft_shape beba_ft_shape(uint32_t key_size, uint32_t regs_size)
 {
-    uint32_t stride =
-        (uint32_t)sizeof(struct beba_ft_entry) + beba_ft_pad8(key_size) + beba_ft_pad8(regs_size);
+    struct beba_ft_shape shape = {.words = (key_size + 3) / 4, .regs_size = regs_size};
 
-    return (struct beba_ft_shape){key_size, regs_size, stride,
-                                  (uint32_t)sizeof(struct beba_ft_bucket) + BEBA_FT_SLOTS * stride};
+    shape.regs_at = (uint32_t)sizeof(struct beba_ft_entry) + beba_ft_pad8(key_size);
+    shape.stride = shape.regs_at + beba_ft_pad8(regs_size);
+    shape.bucket_size = (uint32_t)sizeof(struct beba_ft_bucket) + BEBA_FT_SLOTS * shape.stride;
+    return shape;
 }
 
 BEBA_INLINE struct beba_ft_shape beba_ft_shape_of(const struct beba_ft *ft)
 {
-    return (struct beba_ft_shape){ft->key_size, ft->regs_size, ft->stride, ft->bucket_size};
+    return ft->shape;
 }
 
 #ifndef BEBA_FT_BUCKET
-#define BEBA_FT_BUCKET(ft, shape, index)                         \
-    ((struct beba_ft_bucket *)((uintptr_t)(ft) + (ft)->buckets + \
-                               (uint64_t)(index) * (shape).bucket_size))
+#define BEBA_FT_BUCKET(ft, shape, index) beba_ft_bucket(ft, shape, index)
+
+BEBA_INLINE struct beba_ft_bucket *beba_ft_bucket(const struct beba_ft *ft,
+                                                  struct beba_ft_shape shape, uint64_t index)
+{
+    uintptr_t at = (uintptr_t)ft + ft->buckets + index * shape.bucket_size;
+
+    if (!at)
+        __builtin_unreachable(); /* no tests for null where there is none */
+    return (struct beba_ft_bucket *)at;
+}
 #endif
 #ifndef BEBA_FT_STATES
 #define BEBA_FT_STATES(ft) ((const struct beba_timeouts *)((uintptr_t)(ft) + (ft)->states))
@@ -130,10 +143,8 @@ BEBA_INLINE struct beba_ft_shape beba_ft_shape_of(const struct beba_ft *ft)
 #ifdef __bpf__
 #define BEBA_FT_UNDO(ft)          false /* a BPF program runs to its end */
 #define BEBA_FT_OFFSET(ft, entry) 0
-#define BEBA_FT_ASIDE             BEBA_INLINE
 #else
 #define BEBA_FT_UNDO(ft)          __builtin_expect(!(ft)->undo_off, 0)
-#define BEBA_FT_ASIDE             static __attribute__((noinline, unused))
 #define BEBA_FT_OFFSET(ft, entry) ((uint64_t)((uintptr_t)(entry) - (uintptr_t)(ft)))
 #endif
 /* Keeps the order of stores: what a killed process leaves is a prefix of its stores. */
@@ -178,11 +189,6 @@ BEBA_INLINE bool beba_ft_same(const void *a, const void *b, uint32_t n)
     return !diff;
 }
 
-BEBA_INLINE uint32_t beba_ft_words(uint32_t key_size)
-{
-    return (key_size + 3) / 4;
-}
-
 /* Keys, both padded to 4 with zeros. */
 BEBA_INLINE bool beba_ft_same_key(const uint8_t *body, const uint32_t *key, uint32_t words)
 {
@@ -222,19 +228,20 @@ BEBA_INLINE uint64_t beba_ft_finish(const struct beba_ft *ft, uint64_t h)
     top ^= top >> 15;
     top *= ft->turn[1];
     top ^= top >> 16;
-    return (uint64_t)top << 32 | ((bottom ^ top) * ft->mix[0]) >> 32;
+    h = (uint64_t)top << 32 | ((bottom ^ top) * ft->mix[0]) >> 32;
+    return h | !(uint16_t)h; /* tag 0 means free */
 }
 
 BEBA_INLINE uint64_t beba_ft_hash_as(const struct beba_ft *ft, struct beba_ft_shape shape,
                                      const uint32_t *key)
 {
-    return beba_ft_finish(ft, beba_ft_sum(ft->word, key, beba_ft_words(shape.key_size)));
+    return beba_ft_finish(ft, beba_ft_sum(ft->word, key, shape.words));
 }
 
 /* Hash of a key padded to 4. */
 BEBA_INLINE uint64_t beba_ft_hash(const struct beba_ft *ft, const uint32_t *key)
 {
-    uint32_t words = beba_ft_words(ft->key_size);
+    uint32_t words = ft->shape.words;
 
     if (words == 4)
         return beba_ft_finish(ft, beba_ft_sum(ft->word, key, 4));
@@ -269,9 +276,7 @@ BEBA_INLINE uint32_t beba_ft_after(const struct beba_ft *ft, uint32_t index, uin
 
 BEBA_INLINE uint16_t beba_ft_tag(uint64_t hash)
 {
-    uint16_t tag = (uint16_t)hash;
-
-    return tag ? tag : 1;
+    return (uint16_t)hash;
 }
 
 /* Buckets ------------------------------------------------------------------------------------ */
@@ -337,7 +342,7 @@ BEBA_INLINE struct beba_ft_entry *beba_ft_search(struct beba_ft_bucket *b,
 
         *slot = (uint32_t)__builtin_ctz(mask);
         e = beba_ft_entry_at(b, shape, *slot);
-        if (__builtin_expect(beba_ft_same_key(e->body, key, beba_ft_words(shape.key_size)), 1))
+        if (__builtin_expect(beba_ft_same_key(e->body, key, shape.words), 1))
             return e;
     }
     return NULL;
@@ -412,10 +417,10 @@ BEBA_INLINE void beba_ft_prefetch_aside(const struct beba_ft *ft, uint64_t hash)
     beba_ft_prefetch_aside_as(ft, beba_ft_shape_of(ft), hash);
 }
 
-/* The rest of beba_ft_locate, out of its way: for keys that are not in their first bucket. */
-BEBA_FT_ASIDE struct beba_ft_entry *
-beba_ft_locate_aside(struct beba_ft *ft, struct beba_ft_shape shape, const uint32_t *key,
-                     uint64_t hash, struct beba_ft_bucket **bucket, uint32_t *slot)
+/* The rest of beba_ft_locate: for keys that are not in their first bucket. */
+BEBA_INLINE struct beba_ft_entry *
+beba_ft_locate_aside_as(struct beba_ft *ft, struct beba_ft_shape shape, const uint32_t *key,
+                        uint64_t hash, struct beba_ft_bucket **bucket, uint32_t *slot)
 {
     uint32_t second = beba_ft_second(ft, hash), beyond;
     struct beba_ft_bucket *b = BEBA_FT_BUCKET(ft, shape, second);
@@ -435,6 +440,20 @@ beba_ft_locate_aside(struct beba_ft *ft, struct beba_ft_shape shape, const uint3
     return e;
 }
 
+#ifdef __bpf__
+#define BEBA_FT_LOCATE_ASIDE(ft, shape, ...) beba_ft_locate_aside_as(ft, shape, __VA_ARGS__)
+#else
+#define BEBA_FT_LOCATE_ASIDE(ft, shape, ...) beba_ft_locate_aside(ft, __VA_ARGS__)
+
+/* Out of the way of the hot loop, which it would take registers from. */
+__attribute__((noinline, unused)) static struct beba_ft_entry *
+beba_ft_locate_aside(struct beba_ft *ft, const uint32_t *key, uint64_t hash,
+                     struct beba_ft_bucket **bucket, uint32_t *slot)
+{
+    return beba_ft_locate_aside_as(ft, beba_ft_shape_of(ft), key, hash, bucket, slot);
+}
+#endif
+
 /* The entry of the key with the bucket and slot it is in, or NULL. */
 BEBA_INLINE struct beba_ft_entry *beba_ft_locate(struct beba_ft *ft, struct beba_ft_shape shape,
                                                  const uint32_t *key, uint64_t hash,
@@ -449,7 +468,7 @@ BEBA_INLINE struct beba_ft_entry *beba_ft_locate(struct beba_ft *ft, struct beba
     e = beba_ft_search(b, shape, key, beba_ft_tag(hash), slot);
     if (__builtin_expect(e || !b->displaced, 1))
         return e;
-    return beba_ft_locate_aside(ft, shape, key, hash, bucket, slot);
+    return BEBA_FT_LOCATE_ASIDE(ft, shape, key, hash, bucket, slot);
 }
 
 BEBA_INLINE struct beba_ft_entry *beba_ft_peek_as(struct beba_ft *ft, struct beba_ft_shape shape,
@@ -467,18 +486,17 @@ BEBA_INLINE struct beba_ft_entry *beba_ft_peek(struct beba_ft *ft, const uint32_
                                                uint64_t hash)
 {
     struct beba_ft_shape shape = beba_ft_shape_of(ft);
-    uint32_t words = beba_ft_words(shape.key_size);
 
-    if (words == 4) {
-        shape.key_size = 16;
+    if (shape.words == 4) {
+        shape.words = 4; /* now a constant */
         return beba_ft_peek_as(ft, shape, key, hash);
     }
-    if (words == 1) {
-        shape.key_size = 4;
+    if (shape.words == 1) {
+        shape.words = 1;
         return beba_ft_peek_as(ft, shape, key, hash);
     }
-    if (words == 10) {
-        shape.key_size = 40;
+    if (shape.words == 10) {
+        shape.words = 10;
         return beba_ft_peek_as(ft, shape, key, hash);
     }
     return beba_ft_peek_as(ft, shape, key, hash);
@@ -519,7 +537,7 @@ BEBA_INLINE const uint8_t *beba_ft_key(const struct beba_ft *ft, const struct be
 
 BEBA_INLINE uint8_t *beba_ft_regs_as(struct beba_ft_shape shape, struct beba_ft_entry *e)
 {
-    return e->body + beba_ft_pad8(shape.key_size);
+    return (uint8_t *)e + shape.regs_at;
 }
 
 BEBA_INLINE uint8_t *beba_ft_regs(const struct beba_ft *ft, struct beba_ft_entry *e)
@@ -529,7 +547,7 @@ BEBA_INLINE uint8_t *beba_ft_regs(const struct beba_ft *ft, struct beba_ft_entry
 
 BEBA_INLINE uint32_t beba_ft_entry_size(const struct beba_ft *ft)
 {
-    return ft->stride;
+    return ft->shape.stride;
 }
 
 BEBA_INLINE bool beba_ft_is_initial_as(const struct beba_ft *ft, struct beba_ft_shape shape,
@@ -806,9 +824,9 @@ BEBA_INLINE struct beba_ft_entry *beba_ft_insert_as(struct beba_ft *ft, struct b
     e->used = e->entered = now;
     e->state = 0;
     e->birth = (uint32_t)(now >> 24) << 1;
-    if (beba_ft_words(shape.key_size) & 1)
-        __builtin_memset(e->body + beba_ft_words(shape.key_size) * 4, 0, 4);
-    beba_ft_copy(e->body, key, beba_ft_words(shape.key_size) * 4);
+    if (shape.words & 1)
+        __builtin_memset(e->body + shape.words * 4, 0, 4);
+    beba_ft_copy(e->body, key, shape.words * 4);
     beba_ft_copy(beba_ft_regs_as(shape, e), BEBA_FT_REGS_INIT(ft), shape.regs_size);
     beba_ft_strayed(ft, shape, b, hash, 1);
     ft->count++;
