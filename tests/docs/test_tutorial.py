@@ -6,9 +6,9 @@
 
 In a ```console block a line that starts with "$ " is a command; it goes on where a line ends in a
 backslash. The lines after it are its output, standard error included; a line "..." stands for any
-number of lines. A block after <!-- file: NAME --> is written to NAME first. Each document runs in
-an empty directory with examples/ in it and beba on the PATH. --update puts the real output in where it
-differs. Prints TAP, one test a command.
+number of lines. A block after <!-- file: NAME --> is written to NAME, one after <!-- more: NAME --> added
+to it. Each document runs in an empty directory with examples/ and docs/ in it and beba on the PATH.
+--update puts the real output in where it differs. Prints TAP, one test a command.
 """
 
 import os
@@ -59,12 +59,12 @@ class Document:
             self.lines = f.read().split("\n")
 
     def blocks(self):
-        """(line number after the opening fence, kind, file name or None, lines) of each block."""
+        """(line after the opening fence, kind, ("file" or "more", name) or None, lines) of each."""
         i, name = 0, None
         while i < len(self.lines):
-            named = re.fullmatch(r"<!-- file: (\S+) -->", self.lines[i])
+            named = re.fullmatch(r"<!-- (file|more): (\S+) -->", self.lines[i])
             if named:
-                name = named.group(1)
+                name = named.groups()
             fence = re.fullmatch(r"```(\w*)", self.lines[i])
             if fence:
                 start = i = i + 1
@@ -77,10 +77,12 @@ class Document:
     def run(self):
         changes = []
         with tempfile.TemporaryDirectory() as where:
-            os.symlink(os.path.join(ROOT, "examples"), os.path.join(where, "examples"))
+            for name in ("examples", "docs"):
+                os.symlink(os.path.join(ROOT, name), os.path.join(where, name))
             for start, kind, name, block in self.blocks():
                 if name:
-                    with open(os.path.join(where, name), "w", encoding="utf-8") as f:
+                    mode = "w" if name[0] == "file" else "a"
+                    with open(os.path.join(where, name[1]), mode, encoding="utf-8") as f:
                         f.write("\n".join(block) + "\n")
                 elif kind == "console":
                     changes += self.run_block(start, block, where)
