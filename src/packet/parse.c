@@ -229,7 +229,7 @@ static inline void ip4(struct walk *w, uint32_t at)
     }
     hlen = (w->d[at] & 15u) * 4;
     total = beba_load16(w->d + at + 2);
-    if (hlen < 20) {
+    if (hlen < 20 || total < 20) { /* it denies its own fixed header */
         w->flaws |= BEBA_FLAW_BAD_LENGTH;
         return;
     }

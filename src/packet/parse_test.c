@@ -73,8 +73,11 @@ static const struct frame frames[] = {
     {"IPv4 header length below 20", BEBA_LINK_IP,
      "4400 001c 0000 0000 40 11 0000 0a000001 0a000002", BIT(META), BEBA_FLAW_BAD_LENGTH, 0x800, 0,
      0},
-    {"IPv4 total length below the header", BEBA_LINK_IP, IP4("0013") UDP8,
-     BIT(META) | BIT(IP4) | BIT(IP), BEBA_FLAW_BAD_LENGTH, 0x800, 17, 20},
+    {"IPv4 total length below the fixed header", BEBA_LINK_IP, IP4("0013") UDP8, BIT(META),
+     BEBA_FLAW_BAD_LENGTH, 0x800, 0, 0},
+    {"IPv4 total length below the options", BEBA_LINK_IP,
+     "4600 0016 0000 0000 40 11 0000 0a000001 0a000002 01010100" UDP8,
+     BIT(META) | BIT(IP4) | BIT(IP), BEBA_FLAW_BAD_LENGTH, 0x800, 17, 24},
     {"IPv4 total length beyond the wire", BEBA_LINK_IP, IP4("0100") UDP8, IP4_UDP,
      BEBA_FLAW_BAD_LENGTH, 0x800, 17, 28},
     {"IPv4 total length cuts the UDP header", BEBA_LINK_IP, IP4("001b") UDP8,
@@ -351,6 +354,50 @@ static void reads_values(void **state)
     assert_false(beba_field_present(&p, BEBA_F_UDP_SRC));
 }
 
+/* A length that the wire does not bear out is not counted; one that only the capture cut is. */
+static void payload_length_is_bounded_by_the_wire(void **state)
+{
+    uint8_t d[64];
+    struct beba_packet p = {.data = d, .link = BEBA_LINK_IP};
+    uint64_t v;
+
+    p.len = p.wire_len = from_hex(IP4("0100") UDP8, d);
+    beba_packet_parse(&p);
+    assert_true(beba_field_read(&p, BEBA_F_L4_PAYLOAD_LEN, &v));
+    assert_int_equal(v, 0);
+    p.wire_len = 256;
+    beba_packet_parse(&p);
+    assert_true(beba_field_read(&p, BEBA_F_L4_PAYLOAD_LEN, &v));
+    assert_int_equal(v, 228);
+}
+
+/* RFC 8335: an extended echo request has an id, and no 16-bit sequence number. */
+static void reads_ids_of_the_right_messages(void **state)
+{
+    static const struct {
+        const char *hex;
+        bool id, seq;
+    } rows[] = {
+        {"0800 0000 1234 5678", true, true},  {"0000 0000 1234 5678", true, true},
+        {"0d00 0000 1234 5678", true, true},  {"0300 0000 1234 5678", false, false},
+        {"2a00 0000 1234 5678", true, false}, {"0800 0000 1234", false, false},
+    };
+
+    for (unsigned i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+        uint8_t d[64];
+        struct beba_packet p = {.data = d, .link = BEBA_LINK_IP};
+        uint64_t id, seq;
+        p.len = from_hex("4500 001c 0000 0000 40 01 0000 0a000001 0a000002", d);
+        p.len += from_hex(rows[i].hex, d + p.len);
+        p.wire_len = 28;
+        beba_packet_parse(&p);
+        assert_int_equal(beba_field_read(&p, BEBA_F_ICMP_ID, &id), rows[i].id);
+        assert_int_equal(beba_field_read(&p, BEBA_F_ICMP_SEQ, &seq), rows[i].seq);
+        assert_int_equal(id, rows[i].id ? 0x1234 : 0);
+        assert_int_equal(seq, rows[i].seq ? 0x5678 : 0);
+    }
+}
+
 /* OpenFlow 1.3.5, section 7.2.3.8. */
 static void reads_extension_bits(void **state)
 {
@@ -386,9 +433,14 @@ static void reads_extension_bits(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(finds_headers), cmocka_unit_test(survives_truncation),
-        cmocka_unit_test(survives_lies), cmocka_unit_test(survives_noise),
-        cmocka_unit_test(reads_values),  cmocka_unit_test(reads_extension_bits),
+        cmocka_unit_test(finds_headers),
+        cmocka_unit_test(survives_truncation),
+        cmocka_unit_test(survives_lies),
+        cmocka_unit_test(survives_noise),
+        cmocka_unit_test(reads_values),
+        cmocka_unit_test(reads_extension_bits),
+        cmocka_unit_test(payload_length_is_bounded_by_the_wire),
+        cmocka_unit_test(reads_ids_of_the_right_messages),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -86,19 +86,23 @@ static bool gre_key(const struct beba_packet *p, uint32_t *bit)
     return flags & 0x2000 && !(flags & 7) && at + 4 <= p->h.l3_end;
 }
 
-/* Bytes 4..7 of ICMP messages hold id and sequence in these types (RFC 792, 950), and in echo
- * requests and replies of ICMPv6 (RFC 4443, section 4). */
-static bool icmp_word(const struct beba_packet *p, enum beba_layer layer, uint32_t *bit)
+/* Bytes 4..7 of ICMP messages hold id and sequence in these types: echo, timestamp, information,
+ * address mask (RFC 792, 950), and echo of ICMPv6 (RFC 4443, section 4). Extended echo (RFC 8335)
+ * has only the id there. */
+static bool icmp_word(const struct beba_packet *p, enum beba_field_id id, uint32_t *bit)
 {
-    uint32_t at = off(p, layer);
+    bool v6 = beba_fields[id].layer == BEBA_LAYER_ICMP6;
+    bool is_id = id == BEBA_F_ICMP_ID || id == BEBA_F_ICMP6_ID;
+    uint32_t at = off(p, v6 ? BEBA_LAYER_ICMP6 : BEBA_LAYER_ICMP);
     uint8_t type = p->data[at];
 
     *bit += at * 8;
     if (at + 8 > p->h.l3_end)
         return false;
-    if (layer == BEBA_LAYER_ICMP6)
-        return type == BEBA_ICMP6_ECHO || type == BEBA_ICMP6_ECHO + 1;
-    return type == 0 || type == 8 || (type >= 13 && type <= 18);
+    if (v6)
+        return type == 128 || type == 129 || (is_id && (type == 160 || type == 161));
+    return type == 0 || type == 8 || (type >= 13 && type <= 18) ||
+           (is_id && (type == 42 || type == 43));
 }
 
 static uint32_t by_version(const struct beba_packet *p, uint32_t bit4, uint32_t bit6)
@@ -148,10 +152,9 @@ bool beba_field_place(const struct beba_packet *p, enum beba_field_id id, uint32
         return true;
     case BEBA_F_ICMP_ID:
     case BEBA_F_ICMP_SEQ:
-        return icmp_word(p, BEBA_LAYER_ICMP, bit);
     case BEBA_F_ICMP6_ID:
     case BEBA_F_ICMP6_SEQ:
-        return icmp_word(p, BEBA_LAYER_ICMP6, bit);
+        return icmp_word(p, id, bit);
     case BEBA_F_ND_SLL:
         return nd_option(p, BEBA_ICMP6_NS, 1, bit);
     case BEBA_F_ND_TLL:
@@ -170,17 +173,18 @@ static uint64_t ip_len(const struct beba_packet *p)
     return beba_packet_has(p, BEBA_LAYER_IP4) ? beba_load16(ip + 2) : 40u + beba_load16(ip + 4);
 }
 
+/* An IP header that claims more than there was on the wire is not believed. */
 static uint64_t l4_payload_len(const struct beba_packet *p)
 {
-    uint32_t at = off(p, BEBA_LAYER_L4), hlen = 8;
-    uint64_t head, total = ip_len(p);
+    uint32_t ip = off(p, BEBA_LAYER_IP), at = off(p, BEBA_LAYER_L4), hlen = 8;
+    uint64_t end = ip + ip_len(p), wire = p->wire_len > p->len ? p->wire_len : p->len;
 
     if (beba_packet_has(p, BEBA_LAYER_TCP))
         hlen = (p->data[at + 12] >> 4) * 4u;
     else if (beba_packet_has(p, BEBA_LAYER_SCTP))
         hlen = 12;
-    head = at - off(p, BEBA_LAYER_IP) + hlen;
-    return total > head ? total - head : 0;
+    end = end < wire ? end : wire;
+    return end > at + hlen ? end - at - hlen : 0;
 }
 
 static bool is_fragment(const struct beba_packet *p)
