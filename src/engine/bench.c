@@ -106,7 +106,7 @@ static int build(struct stream *s, uint32_t flow, int handshake, uint8_t *buf,
     int rc;
 
     do {
-        stream_packet(s, flow, handshake, &want);
+        beba_stream_next(s, flow, handshake, &want);
         b.n_assign = want.n;
         rc = beba_packet_build(p, buf, PACKET_ROOM, HEADROOM, &b, err);
     } while (rc == -EINVAL && --attempts);
@@ -308,7 +308,7 @@ int beba_bench_run(const struct beba_pipeline *p, const struct beba_bench_opts *
     if (!b || !stream)
         goto out;
     b->stream = stream;
-    rc = stream_init(stream, p, opts->seed);
+    rc = beba_stream_init(stream, p, opts->seed);
     if (rc)
         goto out;
     if (stream->edits) {
@@ -340,7 +340,7 @@ out:
         free(b->fresh);
     }
     if (stream)
-        stream_free(stream);
+        beba_stream_free(stream);
     free(stream);
     free(b);
     return rc;

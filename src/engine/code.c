@@ -376,7 +376,7 @@ static void table_code(struct build *b, struct code_table *out, const struct beb
         state_lists(b, out);
 }
 
-struct code_table *code_new(struct beba_arena *arena, const struct beba_pipeline *p)
+struct code_table *beba_code_new(struct beba_arena *arena, const struct beba_pipeline *p)
 {
     struct build b = {.arena = arena, .p = p};
     struct code_table *out = take(&b, p->n_tables, sizeof(*out));

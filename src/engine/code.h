@@ -125,6 +125,6 @@ struct code_table {
 };
 
 /* Everything in the arena; NULL: out of memory. */
-struct code_table *code_new(struct beba_arena *arena, const struct beba_pipeline *p);
+struct code_table *beba_code_new(struct beba_arena *arena, const struct beba_pipeline *p);
 
 #endif

@@ -99,7 +99,7 @@ static void *room(struct beba_engine *e, size_t n, size_t size)
 static int make_parts(struct beba_engine *e)
 {
     const struct beba_pipeline *p = e->p;
-    const struct code_table *code = code_new(&e->arena, p);
+    const struct code_table *code = beba_code_new(&e->arena, p);
     int rc = 0;
 
     e->table = room(e, p->n_tables, sizeof(*e->table));
@@ -123,7 +123,7 @@ static int make_parts(struct beba_engine *e)
     for (uint32_t i = 0; i < p->n_arrays && !rc; i++)
         rc = make_array(&e->array[i], &p->array[i]);
     for (uint32_t i = 0; i < p->n_sets && !rc; i++)
-        rc = set_init(&e->set[i], p->set[i].range, p->set[i].n_ranges);
+        rc = beba_set_init(&e->set[i], p->set[i].range, p->set[i].n_ranges);
     return rc;
 }
 
@@ -169,7 +169,7 @@ void beba_engine_free(struct beba_engine *e)
     for (uint32_t i = 0; e->array && i < e->p->n_arrays; i++)
         free(e->array[i].cell);
     for (uint32_t i = 0; e->set && i < e->p->n_sets; i++)
-        set_free(&e->set[i]);
+        beba_set_free(&e->set[i]);
     beba_arena_free(&e->arena);
     free(e);
 }
@@ -208,7 +208,7 @@ static void run_batch(struct beba_engine *e, struct beba_packet *const *packets,
             beba_ft_prefetch_entry(first->ft, keys[i].update.hash);
     }
     for (unsigned i = 0; i < n; i++)
-        exec_packet(e, packets[i], &keys[i], &results[i]);
+        beba_exec_packet(e, packets[i], &keys[i], &results[i]);
 }
 
 void beba_engine_run(struct beba_engine *e, struct beba_packet *const *packets, unsigned n,
@@ -219,25 +219,25 @@ void beba_engine_run(struct beba_engine *e, struct beba_packet *const *packets, 
         run_batch(e, packets + i, n - i < BEBA_BATCH ? n - i : BEBA_BATCH, results + i);
 }
 
-void engine_run_traced(struct beba_engine *e, struct beba_packet *packet,
-                       struct beba_result *result, struct tracer *tracer)
+void beba_engine_run_traced(struct beba_engine *e, struct beba_packet *packet,
+                            struct beba_result *result, struct tracer *tracer)
 {
     struct table_keys keys = {0};
 
     begin(e);
-    tracer_reset(tracer);
+    beba_tracer_reset(tracer);
     beba_packet_parse(packet);
     if (e->p->n_tables && e->table[0].ft)
         table_keys_take(&e->table[0], packet, &keys);
-    tracer_packet(tracer, e, packet);
-    exec_packet_traced(e, packet, &keys, result, tracer);
-    tracer_end(tracer, e, result);
+    beba_tracer_packet(tracer, e, packet);
+    beba_exec_packet_traced(e, packet, &keys, result, tracer);
+    beba_tracer_end(tracer, e, result);
 }
 
 /* What packets leave behind ------------------------------------------------------------------- */
 
-struct beba_event *event_new(struct beba_engine *e, enum beba_event_kind kind, uint64_t time,
-                             uint32_t table)
+struct beba_event *beba_event_new(struct beba_engine *e, enum beba_event_kind kind, uint64_t time,
+                                  uint32_t table)
 {
     struct event_ring *r = &e->events;
     struct beba_event *event;
@@ -255,7 +255,7 @@ struct beba_event *event_new(struct beba_engine *e, enum beba_event_kind kind, u
     return event;
 }
 
-void event_key(const struct beba_engine *e, struct beba_event *event, const void *key)
+void beba_event_key(const struct beba_engine *e, struct beba_event *event, const void *key)
 {
     const struct beba_key *lookup = &e->p->table[event->table].lookup;
 
@@ -275,7 +275,7 @@ bool beba_engine_event(struct beba_engine *e, struct beba_event *out)
     return true;
 }
 
-void mirror_add(struct beba_engine *e, const struct beba_packet *p, uint32_t port)
+void beba_mirror_add(struct beba_engine *e, const struct beba_packet *p, uint32_t port)
 {
     struct mirror_list *m = &e->mirrors;
     uint8_t *copy = m->bytes + m->used;
@@ -308,12 +308,12 @@ static void swept(void *arg, const struct beba_ft_expiry *expiry)
 
     if (!s->e->opts.all_events)
         return;
-    event = event_new(s->e, BEBA_EVENT_EXPIRED, expiry->deadline, s->table);
+    event = beba_event_new(s->e, BEBA_EVENT_EXPIRED, expiry->deadline, s->table);
     if (!event)
         return;
     event->from = expiry->from;
     event->to = expiry->to;
-    event_key(s->e, event, expiry->entry->body);
+    beba_event_key(s->e, event, expiry->entry->body);
 }
 
 uint64_t beba_engine_sweep(struct beba_engine *e, uint32_t n_buckets, uint64_t now)

@@ -340,7 +340,7 @@ static uint64_t eval(struct exec *x, const struct node *n)
 
     x->absent = false;
     v = eval_op(x, n);
-    tracer_value(x->tracer, n, beba_u128(0, v), x->absent);
+    beba_tracer_value(x->tracer, n, beba_u128(0, v), x->absent);
     x->absent |= outer;
     return v;
 }
@@ -352,7 +352,7 @@ static struct beba_u128 eval_wide(struct exec *x, const struct node *n)
 
     x->absent = false;
     v = eval_wide_op(x, n);
-    tracer_value(x->tracer, n, v, x->absent);
+    beba_tracer_value(x->tracer, n, v, x->absent);
     x->absent |= outer;
     return v;
 }

@@ -149,8 +149,8 @@ static void notify(struct exec *x, const struct code_stmt *s)
 
     for (unsigned i = 0; i < s->n_args; i++)
         arg[i] = eval_wide(x, s->args[i]);
-    TRACE(tracer_notice(x->tracer, s->id));
-    event = event_new(x->e, BEBA_EVENT_NOTIFY, x->p->now, x->t->code->id);
+    TRACE(beba_tracer_notice(x->tracer, s->id));
+    event = beba_event_new(x->e, BEBA_EVENT_NOTIFY, x->p->now, x->t->code->id);
     if (!event)
         return;
     event->rule = x->rule;
@@ -158,7 +158,7 @@ static void notify(struct exec *x, const struct code_stmt *s)
     event->n_args = s->n_args;
     memcpy(event->arg, arg, s->n_args * sizeof(*arg));
     if (x->t->ft)
-        event_key(x->e, event, x->keys->lookup.word);
+        beba_event_key(x->e, event, x->keys->lookup.word);
 }
 
 static void count(struct beba_rule_counters *c, const struct beba_packet *p)
@@ -212,7 +212,7 @@ static bool run_stmt(struct exec *x, const struct code_stmt *s, unsigned depth)
         break;
     case BEBA_STMT_IF:
         truth = eval(x, s->value) != 0;
-        TRACE(tracer_if(x->tracer, x, s, truth, depth));
+        TRACE(beba_tracer_if(x->tracer, x, s, truth, depth));
         return run_body(x, truth ? &s->then : &s->otherwise, depth + 1);
     case BEBA_STMT_GOTO:
         x->state = s->id;
@@ -222,7 +222,7 @@ static bool run_stmt(struct exec *x, const struct code_stmt *s, unsigned depth)
         set_verdict(x, &s->verdict);
         break;
     case BEBA_STMT_MIRROR:
-        mirror_add(x->e, x->p, (uint32_t)eval(x, s->value));
+        beba_mirror_add(x->e, x->p, (uint32_t)eval(x, s->value));
         break;
     case BEBA_STMT_NOTIFY:
         notify(x, s);
@@ -246,7 +246,7 @@ static bool run_stmt(struct exec *x, const struct code_stmt *s, unsigned depth)
     case BEBA_N_STMTS:
         break;
     }
-    TRACE(tracer_stmt(x->tracer, x, s, depth));
+    TRACE(beba_tracer_stmt(x->tracer, x, s, depth));
     return s->kind == BEBA_STMT_VERDICT;
 }
 
@@ -274,15 +274,15 @@ static struct beba_ft_entry *observe(struct exec *x, struct beba_ft_entry *entry
         return entry;
     }
     ft->counters.expiries++;
-    TRACE(tracer_expired(x->tracer, x, entry, &seen));
+    TRACE(beba_tracer_expired(x->tracer, x, entry, &seen));
     if (x->e->opts.all_events) {
         struct beba_event *event =
-            event_new(x->e, BEBA_EVENT_EXPIRED, seen.deadline, x->t->code->id);
+            beba_event_new(x->e, BEBA_EVENT_EXPIRED, seen.deadline, x->t->code->id);
 
         if (event) {
             event->from = entry->state;
             event->to = seen.state;
-            event_key(x->e, event, beba_ft_key(ft, entry));
+            beba_event_key(x->e, event, beba_ft_key(ft, entry));
         }
     }
     if (beba_ft_is_initial(ft, seen.state, beba_ft_regs(ft, entry))) {
@@ -313,7 +313,7 @@ static struct beba_ft_entry *look_up(struct exec *x)
     struct beba_ft *ft = x->t->ft;
     struct beba_ft_entry *entry = beba_ft_find(ft, key->word, key->hash);
 
-    TRACE(tracer_found(x->tracer, x, key, entry, false));
+    TRACE(beba_tracer_found(x->tracer, x, key, entry, false));
     if (entry)
         entry = observe(x, entry, true);
     x->forward = !entry || (entry->birth & 1) == key->backward;
@@ -326,7 +326,7 @@ static struct beba_ft_entry *look_up(struct exec *x)
     x->read_regs = (const uint8_t *)x->seen_regs;
     key = &x->keys->update;
     entry = beba_ft_peek(ft, key->word, key->hash);
-    TRACE(tracer_found(x->tracer, x, key, entry, true));
+    TRACE(beba_tracer_found(x->tracer, x, key, entry, true));
     if (entry)
         entry = observe(x, entry, false);
     x->state = copy_entry(x->t, entry, x->regs);
@@ -343,11 +343,12 @@ static struct beba_ft_entry *create(struct exec *x, const struct flow_key *key)
     if (entry && key->backward)
         entry->birth |= 1;
     if (evicted && x->e->opts.all_events) {
-        struct beba_event *event = event_new(x->e, BEBA_EVENT_EVICTED, x->p->now, x->t->code->id);
+        struct beba_event *event =
+            beba_event_new(x->e, BEBA_EVENT_EVICTED, x->p->now, x->t->code->id);
 
         if (event) {
             event->from = x->e->evicted.entry.state;
-            event_key(x->e, event, x->e->evicted.entry.body);
+            beba_event_key(x->e, event, x->e->evicted.entry.body);
         }
     }
     return entry;
@@ -374,7 +375,7 @@ static void write_back(struct exec *x, struct beba_ft_entry *entry)
 
 static void entered_event(struct exec *x, uint32_t from)
 {
-    struct beba_event *event = event_new(x->e, BEBA_EVENT_ENTERED, x->p->now, x->t->code->id);
+    struct beba_event *event = beba_event_new(x->e, BEBA_EVENT_ENTERED, x->p->now, x->t->code->id);
     const struct table_keys *keys = x->keys;
 
     if (!event)
@@ -383,7 +384,7 @@ static void entered_event(struct exec *x, uint32_t from)
     event->from = from;
     event->to = x->state;
     if (x->t->ft)
-        event_key(x->e, event, x->t->code->two_keys ? keys->update.word : keys->lookup.word);
+        beba_event_key(x->e, event, x->t->code->two_keys ? keys->update.word : keys->lookup.word);
 }
 
 /* Rules -------------------------------------------------------------------------------------- */
@@ -397,7 +398,7 @@ static bool matches(struct exec *x, const struct code_rule *r)
         x->absent = false;
         v = eval_wide_op(x, m->field);
         if (x->absent || (v.lo & m->mask.lo) != m->value.lo || (v.hi & m->mask.hi) != m->value.hi) {
-            TRACE(tracer_match(x->tracer, x, r, i, v, x->absent));
+            TRACE(beba_tracer_match(x->tracer, x, r, i, v, x->absent));
             return false;
         }
     }
@@ -408,14 +409,14 @@ BEBA_INLINE bool holds(struct exec *x, const struct code_rule *r)
 {
     bool truth;
 
-    TRACE(tracer_rule(x->tracer, x, r));
+    TRACE(beba_tracer_rule(x->tracer, x, r));
     if (r->lets.n)
         run_body(x, &r->lets, 0);
     if (r->n_matches && !matches(x, r))
         return false;
     x->absent = false;
     truth = !r->guard || eval(x, r->guard);
-    TRACE(tracer_guard(x->tracer, x, r, truth));
+    TRACE(beba_tracer_guard(x->tracer, x, r, truth));
     return truth;
 }
 
@@ -456,7 +457,7 @@ static enum beba_reason run_rules(struct exec *x, struct beba_ft_entry *entry)
     uint32_t from = x->state;
 
     if (r && !has_room(x, r, entry)) {
-        TRACE(tracer_refused(x->tracer, x, r));
+        TRACE(beba_tracer_refused(x->tracer, x, r));
         set_verdict(x, &t->full);
         return BEBA_REASON_FULL;
     }
@@ -492,31 +493,32 @@ static enum beba_reason run_table(struct exec *x, const struct table *t,
     x->forward = true;
     x->read_state = x->state = 0;
     x->read_regs = (const uint8_t *)x->regs;
-    TRACE(tracer_table(x->tracer, x));
+    TRACE(beba_tracer_table(x->tracer, x));
     if (t->ft && !keys->has) {
         ((struct table *)(uintptr_t)t)->no_key++;
         set_verdict(x, &t->code->no_key);
         if (x->verdict == BEBA_VERDICT_NONE)
             x->verdict = BEBA_VERDICT_DROP;
-        TRACE(tracer_no_key(x->tracer, x));
+        TRACE(beba_tracer_no_key(x->tracer, x));
         return BEBA_REASON_NO_KEY;
     }
     if (t->ft)
         entry = look_up(x);
     else
         copy_entry(t, NULL, x->regs);
-    TRACE(tracer_entries(x->tracer, x));
+    TRACE(beba_tracer_entries(x->tracer, x));
     reason = run_rules(x, entry);
-    TRACE(tracer_left(x->tracer, x, entry, reason));
+    TRACE(beba_tracer_left(x->tracer, x, entry, reason));
     return reason;
 }
 
 #if TRACED
-void exec_packet_traced(struct beba_engine *e, struct beba_packet *p, const struct table_keys *keys,
-                        struct beba_result *result, struct tracer *tracer)
+void beba_exec_packet_traced(struct beba_engine *e, struct beba_packet *p,
+                             const struct table_keys *keys, struct beba_result *result,
+                             struct tracer *tracer)
 #else
-void exec_packet(struct beba_engine *e, struct beba_packet *p, const struct table_keys *keys,
-                 struct beba_result *result)
+void beba_exec_packet(struct beba_engine *e, struct beba_packet *p, const struct table_keys *keys,
+                      struct beba_result *result)
 #endif
 {
     struct exec x;

@@ -91,14 +91,15 @@ struct exec {
 };
 
 /* Runs a parsed packet through all tables. keys: those of table 0, taken before. */
-void exec_packet(struct beba_engine *e, struct beba_packet *p, const struct table_keys *keys,
-                 struct beba_result *result);
-void exec_packet_traced(struct beba_engine *e, struct beba_packet *p, const struct table_keys *keys,
-                        struct beba_result *result, struct tracer *tracer);
+void beba_exec_packet(struct beba_engine *e, struct beba_packet *p, const struct table_keys *keys,
+                      struct beba_result *result);
+void beba_exec_packet_traced(struct beba_engine *e, struct beba_packet *p,
+                             const struct table_keys *keys, struct beba_result *result,
+                             struct tracer *tracer);
 
 /* Runs one packet, unparsed, as beba_engine_run does, and tells the tracer. */
-void engine_run_traced(struct beba_engine *e, struct beba_packet *packet,
-                       struct beba_result *result, struct tracer *tracer);
+void beba_engine_run_traced(struct beba_engine *e, struct beba_packet *packet,
+                            struct beba_result *result, struct tracer *tracer);
 
 BEBA_INLINE void table_keys_take(const struct table *t, const struct beba_packet *p,
                                  struct table_keys *out)
@@ -117,12 +118,12 @@ BEBA_INLINE void table_keys_take(const struct table *t, const struct beba_packet
 }
 
 /* Room for an event, time and table filled; NULL and counted when the ring is full. */
-struct beba_event *event_new(struct beba_engine *e, enum beba_event_kind kind, uint64_t time,
-                             uint32_t table);
-void event_key(const struct beba_engine *e, struct beba_event *event, const void *key);
+struct beba_event *beba_event_new(struct beba_engine *e, enum beba_event_kind kind, uint64_t time,
+                                  uint32_t table);
+void beba_event_key(const struct beba_engine *e, struct beba_event *event, const void *key);
 
 /* Copies the packet as it is now. */
-void mirror_add(struct beba_engine *e, const struct beba_packet *p, uint32_t port);
+void beba_mirror_add(struct beba_engine *e, const struct beba_packet *p, uint32_t port);
 
 BEBA_INLINE uint64_t array_index(const struct array *a, uint64_t row, uint64_t column)
 {

@@ -15,7 +15,8 @@ static bool take_field(const struct key_part *part, const struct beba_packet *p,
     return true;
 }
 
-bool key_take_fields(const struct code_key *key, const struct beba_packet *p, struct flow_key *out)
+bool beba_key_take_fields(const struct code_key *key, const struct beba_packet *p,
+                          struct flow_key *out)
 {
     uint8_t *to = (uint8_t *)out->word;
 

@@ -16,7 +16,8 @@ struct flow_key {
 };
 
 /* The bytes of a key; false when the packet lacks one of its fields. */
-bool key_take_fields(const struct code_key *key, const struct beba_packet *p, struct flow_key *out);
+bool beba_key_take_fields(const struct code_key *key, const struct beba_packet *p,
+                          struct flow_key *out);
 
 BEBA_INLINE void key_address(const struct beba_packet *p, bool dst, uint8_t out[16])
 {
@@ -66,7 +67,7 @@ BEBA_INLINE bool key_take(const struct code_key *key, const struct beba_packet *
         key_address(p, false, (uint8_t *)out->word);
         return true;
     }
-    return key_take_fields(key, p, out);
+    return beba_key_take_fields(key, p, out);
 }
 
 #endif

@@ -238,7 +238,7 @@ int beba_engine_set_add(struct beba_engine *e, uint32_t set, const struct beba_r
 
     if (set >= e->p->n_sets)
         return no_set(set, err);
-    rc = set_add(&e->set[set], range);
+    rc = beba_set_add(&e->set[set], range);
     return rc ? set_error(e, set, range, rc, err) : 0;
 }
 
@@ -249,7 +249,7 @@ int beba_engine_set_del(struct beba_engine *e, uint32_t set, const struct beba_r
 
     if (set >= e->p->n_sets)
         return no_set(set, err);
-    rc = set_del(&e->set[set], range);
+    rc = beba_set_del(&e->set[set], range);
     return rc ? set_error(e, set, range, rc, err) : 0;
 }
 

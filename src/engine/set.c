@@ -83,7 +83,7 @@ static int reserve(struct set *s, uint32_t n)
     return 0;
 }
 
-int set_init(struct set *s, const struct beba_range *range, uint32_t n)
+int beba_set_init(struct set *s, const struct beba_range *range, uint32_t n)
 {
     int rc;
 
@@ -100,7 +100,7 @@ int set_init(struct set *s, const struct beba_range *range, uint32_t n)
     return 0;
 }
 
-int set_add(struct set *s, const struct beba_range *range)
+int beba_set_add(struct set *s, const struct beba_range *range)
 {
     uint32_t at = place(s, range);
     int rc;
@@ -117,7 +117,7 @@ int set_add(struct set *s, const struct beba_range *range)
     return 0;
 }
 
-int set_del(struct set *s, const struct beba_range *range)
+int beba_set_del(struct set *s, const struct beba_range *range)
 {
     uint32_t at = place(s, range);
 
@@ -129,7 +129,7 @@ int set_del(struct set *s, const struct beba_range *range)
     return 0;
 }
 
-void set_free(struct set *s)
+void beba_set_free(struct set *s)
 {
     free(s->element);
     free(s->merged);

@@ -16,10 +16,10 @@ struct set {
 };
 
 /* -ENOMEM, -EEXIST, -ENOSPC; -ENOENT. */
-int set_init(struct set *s, const struct beba_range *range, uint32_t n);
-int set_add(struct set *s, const struct beba_range *range);
-int set_del(struct set *s, const struct beba_range *range);
-void set_free(struct set *s);
+int beba_set_init(struct set *s, const struct beba_range *range, uint32_t n);
+int beba_set_add(struct set *s, const struct beba_range *range);
+int beba_set_del(struct set *s, const struct beba_range *range);
+void beba_set_free(struct set *s);
 
 /* True when v lies in one of the n sorted, disjoint ranges. */
 BEBA_INLINE bool ranges_have(const struct beba_range *range, uint32_t n, struct beba_u128 v)

@@ -118,7 +118,7 @@ static int scan_rule(struct stream *s, const struct beba_rule *r)
     return rc ? rc : scan_body(s, &r->body);
 }
 
-int stream_init(struct stream *s, const struct beba_pipeline *p, uint64_t seed)
+int beba_stream_init(struct stream *s, const struct beba_pipeline *p, uint64_t seed)
 {
     int rc = 0;
 
@@ -138,7 +138,7 @@ int stream_init(struct stream *s, const struct beba_pipeline *p, uint64_t seed)
     return rc;
 }
 
-void stream_free(struct stream *s)
+void beba_stream_free(struct stream *s)
 {
     for (unsigned i = 0; i < BEBA_N_FIELDS; i++)
         free(s->hint[i].value);
@@ -285,7 +285,7 @@ static void put_hints(struct stream *s, struct stream_packet *out)
     }
 }
 
-void stream_packet(struct stream *s, uint32_t flow, int handshake, struct stream_packet *out)
+void beba_stream_next(struct stream *s, uint32_t flow, int handshake, struct stream_packet *out)
 {
     bool backward = handshake < 0 ? draw(s, 2) != 0 : handshake == 1;
 

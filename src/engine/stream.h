@@ -35,11 +35,11 @@ struct stream {
     uint64_t random;
 };
 
-int stream_init(struct stream *s, const struct beba_pipeline *p, uint64_t seed);
-void stream_free(struct stream *s);
+int beba_stream_init(struct stream *s, const struct beba_pipeline *p, uint64_t seed);
+void beba_stream_free(struct stream *s);
 
 /* The next packet of a flow. handshake: 0..2 for the opening packets of a TCP connection, -1 for
  * what comes after. */
-void stream_packet(struct stream *s, uint32_t flow, int handshake, struct stream_packet *out);
+void beba_stream_next(struct stream *s, uint32_t flow, int handshake, struct stream_packet *out);
 
 #endif

@@ -314,7 +314,7 @@ static int send_one(struct run *r, const struct beba_step *s, bool checked)
     packet.now = r->now;
     packet.in_port = s->in_port;
     packet.in_phy_port = s->in_port;
-    engine_run_traced(r->e, &packet, &result, &r->tracer);
+    beba_engine_run_traced(r->e, &packet, &result, &r->tracer);
     cover(r);
     return checked ? check(r, s, &packet, &result) : 0;
 }
@@ -407,7 +407,7 @@ int beba_tests_run(const struct beba_program *program, struct beba_test_report *
     sum_up(out, r->p);
 out:
     if (r) {
-        tracer_free(&r->tracer);
+        beba_tracer_free(&r->tracer);
         beba_strbuf_free(&r->text);
         free(r->buf);
     }

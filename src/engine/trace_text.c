@@ -11,7 +11,7 @@
 
 enum { WHY_COLUMN = 40 };
 
-void trace_time_print(struct beba_strbuf *out, uint64_t ns)
+void beba_trace_time_print(struct beba_strbuf *out, uint64_t ns)
 {
     static const struct {
         uint64_t scale;
@@ -40,20 +40,20 @@ void trace_time_print(struct beba_strbuf *out, uint64_t ns)
     beba_strbuf_puts(out, units[u].unit);
 }
 
-void trace_value_print(struct beba_strbuf *out, struct beba_type type, struct beba_u128 v)
+void beba_trace_value_print(struct beba_strbuf *out, struct beba_type type, struct beba_u128 v)
 {
     if (type.kind == BEBA_KIND_TIME)
-        trace_time_print(out, v.lo);
+        beba_trace_time_print(out, v.lo);
     else
         beba_value_print(out, type, v);
 }
 
-const char *trace_state_name(const struct beba_table *t, uint32_t state)
+const char *beba_trace_state_name(const struct beba_table *t, uint32_t state)
 {
     return state < t->n_states && t->state[state].name ? t->state[state].name : "?";
 }
 
-void trace_timeouts_print(struct beba_strbuf *out, const struct beba_table *t, uint32_t state)
+void beba_trace_timeouts_print(struct beba_strbuf *out, const struct beba_table *t, uint32_t state)
 {
     const struct beba_timeouts *timeouts;
 
@@ -62,24 +62,24 @@ void trace_timeouts_print(struct beba_strbuf *out, const struct beba_table *t, u
     timeouts = &t->timeouts[state];
     if (timeouts->idle) {
         beba_strbuf_puts(out, "; idle ");
-        trace_time_print(out, timeouts->idle);
-        beba_strbuf_printf(out, " -> %s", trace_state_name(t, timeouts->idle_to));
+        beba_trace_time_print(out, timeouts->idle);
+        beba_strbuf_printf(out, " -> %s", beba_trace_state_name(t, timeouts->idle_to));
     }
     if (timeouts->hard) {
         beba_strbuf_puts(out, "; hard ");
-        trace_time_print(out, timeouts->hard);
-        beba_strbuf_printf(out, " -> %s", trace_state_name(t, timeouts->hard_to));
+        beba_trace_time_print(out, timeouts->hard);
+        beba_strbuf_printf(out, " -> %s", beba_trace_state_name(t, timeouts->hard_to));
     }
 }
 
-void trace_regs_print(struct beba_strbuf *out, const struct beba_table *t, const uint8_t *regs)
+void beba_trace_regs_print(struct beba_strbuf *out, const struct beba_table *t, const uint8_t *regs)
 {
     struct beba_flow flow = {0};
 
     memcpy(flow.regs, regs, t->regs_size);
     for (uint32_t i = 0; i < t->n_regs; i++) {
         beba_strbuf_printf(out, "%s%s = ", i ? ", " : "", t->reg[i].name);
-        trace_value_print(out, t->reg[i].type, beba_flow_reg(t, &flow, i));
+        beba_trace_value_print(out, t->reg[i].type, beba_flow_reg(t, &flow, i));
     }
 }
 
@@ -153,7 +153,7 @@ static void print_ends(struct beba_strbuf *out, const struct beba_packet *p)
     }
 }
 
-void trace_packet_print(struct beba_strbuf *out, const struct beba_packet *p)
+void beba_trace_packet_print(struct beba_strbuf *out, const struct beba_packet *p)
 {
     static const struct {
         uint16_t flaw;
@@ -169,7 +169,7 @@ void trace_packet_print(struct beba_strbuf *out, const struct beba_packet *p)
     print_ends(out, p);
     beba_strbuf_printf(out, ", %" PRIu32 " bytes, in port %" PRIu32 ", t = ", p->wire_len,
                        p->in_port);
-    trace_time_print(out, p->now);
+    beba_trace_time_print(out, p->now);
     for (unsigned i = 0; i < sizeof(flaws) / sizeof(*flaws); i++)
         if (p->h.flaws & flaws[i].flaw)
             beba_strbuf_printf(out, ", %s", flaws[i].text);
@@ -208,9 +208,9 @@ int beba_engine_trace(struct beba_engine *e, struct beba_packet *packet, struct 
         return -ENOMEM;
     }
     t->trace = out;
-    engine_run_traced(e, packet, result, t);
+    beba_engine_run_traced(e, packet, result, t);
     failed = t->failed;
-    tracer_free(t);
+    beba_tracer_free(t);
     free(t);
     return failed ? -ENOMEM : 0;
 }

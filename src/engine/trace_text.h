@@ -6,16 +6,17 @@
 #include "engine/engine.h"
 
 /* Exact, with a unit that suits: "12.345s", "999.999us". */
-void trace_time_print(struct beba_strbuf *out, uint64_t ns);
+void beba_trace_time_print(struct beba_strbuf *out, uint64_t ns);
 /* beba_value_print, but times as above. */
-void trace_value_print(struct beba_strbuf *out, struct beba_type type, struct beba_u128 v);
+void beba_trace_value_print(struct beba_strbuf *out, struct beba_type type, struct beba_u128 v);
 /* "10.0.0.1:4000 -> 10.0.0.2:22 tcp syn, 60 bytes, in port 1, t = 12.345s" */
-void trace_packet_print(struct beba_strbuf *out, const struct beba_packet *p);
+void beba_trace_packet_print(struct beba_strbuf *out, const struct beba_packet *p);
 /* "?" when there is none. */
-const char *trace_state_name(const struct beba_table *t, uint32_t state);
+const char *beba_trace_state_name(const struct beba_table *t, uint32_t state);
 /* "; idle 1s -> closed" */
-void trace_timeouts_print(struct beba_strbuf *out, const struct beba_table *t, uint32_t state);
+void beba_trace_timeouts_print(struct beba_strbuf *out, const struct beba_table *t, uint32_t state);
 /* "tokens = 5, last = 1.5s" */
-void trace_regs_print(struct beba_strbuf *out, const struct beba_table *t, const uint8_t *regs);
+void beba_trace_regs_print(struct beba_strbuf *out, const struct beba_table *t,
+                           const uint8_t *regs);
 
 #endif

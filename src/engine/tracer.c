@@ -7,14 +7,14 @@
 #include "base/units.h"
 #include "engine/trace_text.h"
 
-void tracer_reset(struct tracer *t)
+void beba_tracer_reset(struct tracer *t)
 {
     t->n_visits = 0;
     t->n_notices = 0;
     t->n_values = 0;
 }
 
-void tracer_free(struct tracer *t)
+void beba_tracer_free(struct tracer *t)
 {
     free(t->notice);
     free(t->value);
@@ -74,16 +74,16 @@ static const struct beba_loc nowhere;
 
 /* Packet, table, key, entry ------------------------------------------------------------------ */
 
-void tracer_packet(struct tracer *t, const struct beba_engine *e, const struct beba_packet *p)
+void beba_tracer_packet(struct tracer *t, const struct beba_engine *e, const struct beba_packet *p)
 {
     if (!t->trace)
         return;
     beba_strbuf_printf(&t->text, "%" PRIu64, e->stats.packets + 1);
-    trace_packet_print(&t->why, p);
+    beba_trace_packet_print(&t->why, p);
     step(t, NULL, BEBA_TRACE_PACKET, -1, 0, nowhere);
 }
 
-void tracer_table(struct tracer *t, const struct exec *x)
+void beba_tracer_table(struct tracer *t, const struct exec *x)
 {
     const struct beba_table *table = x->t->code->source;
 
@@ -106,7 +106,7 @@ static void missing_field(struct tracer *t, const struct exec *x, const struct b
             beba_strbuf_printf(&t->why, "the packet has no %s", beba_fields[field[i]].name);
 }
 
-void tracer_no_key(struct tracer *t, const struct exec *x)
+void beba_tracer_no_key(struct tracer *t, const struct exec *x)
 {
     const struct beba_table *table = x->t->code->source;
 
@@ -126,21 +126,21 @@ static void print_found(struct tracer *t, const struct exec *x, struct beba_ft_e
     uint64_t now = x->p->now;
 
     if (!entry) {
-        beba_strbuf_printf(&t->text, "none: reads as %s", trace_state_name(table, 0));
+        beba_strbuf_printf(&t->text, "none: reads as %s", beba_trace_state_name(table, 0));
         return;
     }
-    beba_strbuf_puts(&t->text, trace_state_name(table, entry->state));
+    beba_strbuf_puts(&t->text, beba_trace_state_name(table, entry->state));
     beba_strbuf_puts(&t->text, " for ");
-    trace_time_print(&t->text, now > entry->entered ? now - entry->entered : 0);
+    beba_trace_time_print(&t->text, now > entry->entered ? now - entry->entered : 0);
     beba_strbuf_puts(&t->text, ", last used ");
-    trace_time_print(&t->text, now > entry->used ? now - entry->used : 0);
+    beba_trace_time_print(&t->text, now > entry->used ? now - entry->used : 0);
     beba_strbuf_puts(&t->text, " ago");
-    trace_timeouts_print(&t->text, table, entry->state);
-    trace_regs_print(&t->why, table, beba_ft_regs(x->t->ft, entry));
+    beba_trace_timeouts_print(&t->text, table, entry->state);
+    beba_trace_regs_print(&t->why, table, beba_ft_regs(x->t->ft, entry));
 }
 
-void tracer_found(struct tracer *t, const struct exec *x, const struct flow_key *key,
-                  struct beba_ft_entry *entry, bool update)
+void beba_tracer_found(struct tracer *t, const struct exec *x, const struct flow_key *key,
+                       struct beba_ft_entry *entry, bool update)
 {
     const struct beba_table *table = x->t->code->source;
     struct visit *v = &t->visit[t->n_visits - 1];
@@ -156,23 +156,23 @@ void tracer_found(struct tracer *t, const struct exec *x, const struct flow_key 
     step(t, x, BEBA_TRACE_ENTRY, entry != NULL, 0, nowhere);
 }
 
-void tracer_expired(struct tracer *t, const struct exec *x, struct beba_ft_entry *entry,
-                    const struct beba_seen *seen)
+void beba_tracer_expired(struct tracer *t, const struct exec *x, struct beba_ft_entry *entry,
+                         const struct beba_seen *seen)
 {
     const struct beba_table *table = x->t->code->source;
 
     if (!t->trace)
         return;
-    beba_strbuf_printf(&t->text, "%s -> %s", trace_state_name(table, entry->state),
-                       trace_state_name(table, seen->state));
-    trace_time_print(&t->why, x->p->now - seen->deadline);
+    beba_strbuf_printf(&t->text, "%s -> %s", beba_trace_state_name(table, entry->state),
+                       beba_trace_state_name(table, seen->state));
+    beba_trace_time_print(&t->why, x->p->now - seen->deadline);
     beba_strbuf_puts(&t->why, " ago");
     if (beba_ft_is_initial(x->t->ft, seen->state, beba_ft_regs(x->t->ft, entry)))
         beba_strbuf_puts(&t->why, "; the entry is free");
     step(t, x, BEBA_TRACE_EXPIRY, -1, 0, nowhere);
 }
 
-void tracer_entries(struct tracer *t, const struct exec *x)
+void beba_tracer_entries(struct tracer *t, const struct exec *x)
 {
     struct visit *v = &t->visit[t->n_visits - 1];
 
@@ -182,7 +182,7 @@ void tracer_entries(struct tracer *t, const struct exec *x)
 
 /* Values ------------------------------------------------------------------------------------- */
 
-void tracer_value(struct tracer *t, const struct node *n, struct beba_u128 v, bool absent)
+void beba_tracer_value(struct tracer *t, const struct node *n, struct beba_u128 v, bool absent)
 {
     uint32_t cap = t->cap_values ? t->cap_values * 2 : 64;
     struct traced_value *grown;
@@ -229,11 +229,11 @@ static void print_state_value(struct tracer *t, const struct exec *x, const stru
                               struct beba_u128 v)
 {
     if (e->op != BEBA_OP_STATE)
-        trace_value_print(&t->why, e->type, v);
+        beba_trace_value_print(&t->why, e->type, v);
     else if (v.lo == UINT32_MAX)
         beba_strbuf_puts(&t->why, "none: the packet has no key there");
     else
-        beba_strbuf_puts(&t->why, trace_state_name(&x->e->p->table[e->id], (uint32_t)v.lo));
+        beba_strbuf_puts(&t->why, beba_trace_state_name(&x->e->p->table[e->id], (uint32_t)v.lo));
 }
 
 /* "tcp.dst is 80", once. */
@@ -337,7 +337,7 @@ static void explain_parts(struct tracer *t, const struct exec *x, const struct b
 
 /* Rules -------------------------------------------------------------------------------------- */
 
-void tracer_rule(struct tracer *t, const struct exec *x, const struct code_rule *r)
+void beba_tracer_rule(struct tracer *t, const struct exec *x, const struct code_rule *r)
 {
     t->n_values = 0;
 }
@@ -365,8 +365,8 @@ static void rule_step(struct tracer *t, struct exec x, const struct code_rule *r
         explain_parts(t, &x, r->source->guard, 1);
 }
 
-void tracer_match(struct tracer *t, const struct exec *x, const struct code_rule *r, uint32_t match,
-                  struct beba_u128 v, bool absent)
+void beba_tracer_match(struct tracer *t, const struct exec *x, const struct code_rule *r,
+                       uint32_t match, struct beba_u128 v, bool absent)
 {
     const struct beba_field *f = &beba_fields[r->source->match[match].field];
 
@@ -376,12 +376,13 @@ void tracer_match(struct tracer *t, const struct exec *x, const struct code_rule
         beba_strbuf_printf(&t->why, "the packet has no %s", f->name);
     } else {
         beba_strbuf_printf(&t->why, "%s is ", f->name);
-        trace_value_print(&t->why, f->type, v);
+        beba_trace_value_print(&t->why, f->type, v);
     }
     rule_step(t, *x, r, false);
 }
 
-void tracer_guard(struct tracer *t, const struct exec *x, const struct code_rule *r, bool truth)
+void beba_tracer_guard(struct tracer *t, const struct exec *x, const struct code_rule *r,
+                       bool truth)
 {
     const struct beba_expr *guard = r->source->guard;
 
@@ -393,7 +394,7 @@ void tracer_guard(struct tracer *t, const struct exec *x, const struct code_rule
     t->n_values = 0;
 }
 
-void tracer_refused(struct tracer *t, const struct exec *x, const struct code_rule *r)
+void beba_tracer_refused(struct tracer *t, const struct exec *x, const struct code_rule *r)
 {
     if (!t->trace)
         return;
@@ -404,8 +405,8 @@ void tracer_refused(struct tracer *t, const struct exec *x, const struct code_ru
 
 /* Statements --------------------------------------------------------------------------------- */
 
-void tracer_if(struct tracer *t, const struct exec *x, const struct code_stmt *s, bool truth,
-               unsigned depth)
+void beba_tracer_if(struct tracer *t, const struct exec *x, const struct code_stmt *s, bool truth,
+                    unsigned depth)
 {
     const struct beba_expr *condition = s->source->value;
 
@@ -432,18 +433,18 @@ static void explain_assign(struct tracer *t, const struct exec *x, const struct 
     case BEBA_LV_REG:
         memcpy(flow.regs, x->regs, table->regs_size);
         beba_strbuf_printf(&t->why, "%s is now ", table->reg[s->id].name);
-        trace_value_print(&t->why, table->reg[s->id].type, beba_flow_reg(table, &flow, s->id));
+        beba_trace_value_print(&t->why, table->reg[s->id].type, beba_flow_reg(table, &flow, s->id));
         break;
     case BEBA_LV_GLOBAL:
         beba_strbuf_printf(&t->why, "%s is now ", x->e->p->global[s->id].name);
-        trace_value_print(&t->why, x->e->p->global[s->id].type, x->e->global[s->id]);
+        beba_trace_value_print(&t->why, x->e->p->global[s->id].type, x->e->global[s->id]);
         break;
     case BEBA_LV_FIELD:
         has = beba_field_read_wide(x->p, (enum beba_field_id)s->id, &v);
         beba_strbuf_printf(&t->why, has ? "%s is now " : "the packet has no %s",
                            beba_fields[s->id].name);
         if (has)
-            trace_value_print(&t->why, beba_fields[s->id].type, v);
+            beba_trace_value_print(&t->why, beba_fields[s->id].type, v);
         break;
     case BEBA_LV_ARRAY:
         explain_value(t, x, s->source->value);
@@ -461,8 +462,8 @@ static void explain_stmt(struct tracer *t, const struct exec *x, const struct co
         break;
     case BEBA_STMT_GOTO:
         beba_strbuf_printf(&t->why, "%s -> %s",
-                           trace_state_name(table, t->visit[t->n_visits - 1].from),
-                           trace_state_name(table, s->id));
+                           beba_trace_state_name(table, t->visit[t->n_visits - 1].from),
+                           beba_trace_state_name(table, s->id));
         break;
     case BEBA_STMT_COUNT:
         beba_strbuf_printf(&t->why, "%" PRIu64 " packets", x->e->counter[s->id].packets);
@@ -486,7 +487,8 @@ static void explain_stmt(struct tracer *t, const struct exec *x, const struct co
     }
 }
 
-void tracer_stmt(struct tracer *t, const struct exec *x, const struct code_stmt *s, unsigned depth)
+void beba_tracer_stmt(struct tracer *t, const struct exec *x, const struct code_stmt *s,
+                      unsigned depth)
 {
     bool is_let = s->kind == BEBA_STMT_LET && x->rule == NO_RULE;
 
@@ -498,7 +500,7 @@ void tracer_stmt(struct tracer *t, const struct exec *x, const struct code_stmt 
     t->n_values = 0;
 }
 
-void tracer_notice(struct tracer *t, uint32_t notice)
+void beba_tracer_notice(struct tracer *t, uint32_t notice)
 {
     uint32_t cap = t->cap_notices ? t->cap_notices * 2 : 8;
     uint32_t *grown;
@@ -517,8 +519,8 @@ void tracer_notice(struct tracer *t, uint32_t notice)
 
 /* Ends --------------------------------------------------------------------------------------- */
 
-void tracer_left(struct tracer *t, const struct exec *x, const struct beba_ft_entry *entry,
-                 enum beba_reason reason)
+void beba_tracer_left(struct tracer *t, const struct exec *x, const struct beba_ft_entry *entry,
+                      enum beba_reason reason)
 {
     const struct beba_table *table = x->t->code->source;
     struct visit *v = &t->visit[t->n_visits - 1];
@@ -531,14 +533,16 @@ void tracer_left(struct tracer *t, const struct exec *x, const struct beba_ft_en
     if (!after == !entry)
         return;
     if (after)
-        beba_strbuf_printf(&t->text, "entry created in %s", trace_state_name(table, after->state));
+        beba_strbuf_printf(&t->text, "entry created in %s",
+                           beba_trace_state_name(table, after->state));
     else
         beba_strbuf_printf(&t->text, "entry freed: back at the start, %s",
-                           trace_state_name(table, 0));
+                           beba_trace_state_name(table, 0));
     step(t, x, BEBA_TRACE_STORE, after != NULL, 0, nowhere);
 }
 
-void tracer_end(struct tracer *t, const struct beba_engine *e, const struct beba_result *result)
+void beba_tracer_end(struct tracer *t, const struct beba_engine *e,
+                     const struct beba_result *result)
 {
     const struct beba_table *table = NULL;
     struct beba_loc loc = nowhere;
@@ -561,7 +565,7 @@ void tracer_end(struct tracer *t, const struct beba_engine *e, const struct beba
     }
     if (table && t->n_visits && table->n_states > 1)
         beba_strbuf_printf(&t->why, " of %s",
-                           trace_state_name(table, t->visit[t->n_visits - 1].seen));
+                           beba_trace_state_name(table, t->visit[t->n_visits - 1].seen));
     if (table)
         beba_strbuf_printf(&t->why, " in %s", table->name);
     step(t, NULL, BEBA_TRACE_VERDICT, -1, 0, loc);

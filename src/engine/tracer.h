@@ -33,34 +33,37 @@ struct tracer {
     bool failed; /* out of memory: what there is, is incomplete */
 };
 
-void tracer_reset(struct tracer *t);
-void tracer_free(struct tracer *t);
+void beba_tracer_reset(struct tracer *t);
+void beba_tracer_free(struct tracer *t);
 
-void tracer_table(struct tracer *t, const struct exec *x);
-void tracer_no_key(struct tracer *t, const struct exec *x);
+void beba_tracer_table(struct tracer *t, const struct exec *x);
+void beba_tracer_no_key(struct tracer *t, const struct exec *x);
 /* An entry as it was found, before its due timeouts; NULL: none. */
-void tracer_found(struct tracer *t, const struct exec *x, const struct flow_key *key,
-                  struct beba_ft_entry *entry, bool update);
-void tracer_expired(struct tracer *t, const struct exec *x, struct beba_ft_entry *entry,
-                    const struct beba_seen *seen);
+void beba_tracer_found(struct tracer *t, const struct exec *x, const struct flow_key *key,
+                       struct beba_ft_entry *entry, bool update);
+void beba_tracer_expired(struct tracer *t, const struct exec *x, struct beba_ft_entry *entry,
+                         const struct beba_seen *seen);
 /* L and U have been read. */
-void tracer_entries(struct tracer *t, const struct exec *x);
-void tracer_rule(struct tracer *t, const struct exec *x, const struct code_rule *r);
-void tracer_value(struct tracer *t, const struct node *n, struct beba_u128 v, bool absent);
-void tracer_match(struct tracer *t, const struct exec *x, const struct code_rule *r, uint32_t match,
-                  struct beba_u128 v, bool absent);
-void tracer_guard(struct tracer *t, const struct exec *x, const struct code_rule *r, bool truth);
-void tracer_refused(struct tracer *t, const struct exec *x, const struct code_rule *r);
-void tracer_if(struct tracer *t, const struct exec *x, const struct code_stmt *s, bool truth,
-               unsigned depth);
-void tracer_stmt(struct tracer *t, const struct exec *x, const struct code_stmt *s, unsigned depth);
-void tracer_notice(struct tracer *t, uint32_t notice);
+void beba_tracer_entries(struct tracer *t, const struct exec *x);
+void beba_tracer_rule(struct tracer *t, const struct exec *x, const struct code_rule *r);
+void beba_tracer_value(struct tracer *t, const struct node *n, struct beba_u128 v, bool absent);
+void beba_tracer_match(struct tracer *t, const struct exec *x, const struct code_rule *r,
+                       uint32_t match, struct beba_u128 v, bool absent);
+void beba_tracer_guard(struct tracer *t, const struct exec *x, const struct code_rule *r,
+                       bool truth);
+void beba_tracer_refused(struct tracer *t, const struct exec *x, const struct code_rule *r);
+void beba_tracer_if(struct tracer *t, const struct exec *x, const struct code_stmt *s, bool truth,
+                    unsigned depth);
+void beba_tracer_stmt(struct tracer *t, const struct exec *x, const struct code_stmt *s,
+                      unsigned depth);
+void beba_tracer_notice(struct tracer *t, uint32_t notice);
 /* The table is done; entry: of the update key, before the rule. */
-void tracer_left(struct tracer *t, const struct exec *x, const struct beba_ft_entry *entry,
-                 enum beba_reason reason);
+void beba_tracer_left(struct tracer *t, const struct exec *x, const struct beba_ft_entry *entry,
+                      enum beba_reason reason);
 /* The packet is done. */
-void tracer_end(struct tracer *t, const struct beba_engine *e, const struct beba_result *result);
+void beba_tracer_end(struct tracer *t, const struct beba_engine *e,
+                     const struct beba_result *result);
 /* Before the first table. */
-void tracer_packet(struct tracer *t, const struct beba_engine *e, const struct beba_packet *p);
+void beba_tracer_packet(struct tracer *t, const struct beba_engine *e, const struct beba_packet *p);
 
 #endif
