@@ -5,13 +5,17 @@
 
 #include "pipeline/arith.h"
 
-enum { LISTS_MAX = 1 << 22 }; /* rules in all lists of a table */
+enum {
+    LISTS_MAX = 1 << 22, /* rules in all lists of a table */
+    LAZY_DEPTH = 16,     /* of an expression: lazy lets may nest, and the stack is bounded */
+};
 
 struct build {
     struct beba_arena *arena;
     const struct beba_pipeline *p;
     const struct beba_table *t;
-    bool failed; /* out of memory */
+    bool failed;                 /* out of memory */
+    uint8_t read[BEBA_MAX_LETS]; /* lets that the body being compiled reads */
 };
 
 static void *take(struct build *b, size_t n, size_t size)
@@ -171,6 +175,8 @@ static struct node *expr_node(struct build *b, const struct beba_expr *e)
         if (!n->arg[i])
             return NULL;
     }
+    if (e->op == BEBA_OP_LET && e->id < BEBA_MAX_LETS)
+        b->read[e->id] = 1;
     n->a = e->n_args > 0 ? n->arg[0] : NULL;
     n->b = e->n_args > 1 ? n->arg[1] : NULL;
     specialise(b, n, e);
@@ -256,6 +262,27 @@ static void match_code(struct build *b, struct code_match *out, const struct beb
     field_node(out->field, (enum beba_field_id)m->field);
 }
 
+/* Pure, and not deep. */
+static bool can_wait(const struct node *n, unsigned depth)
+{
+    if (depth > LAZY_DEPTH || n->op == BEBA_OP_RANDOM)
+        return false;
+    for (unsigned i = 0; i < n->n_args; i++)
+        if (!can_wait(n->arg[i], depth + 1))
+            return false;
+    return true;
+}
+
+static void body_lets(struct build *b, struct code_rule *r)
+{
+    uint32_t *list = take(b, BEBA_MAX_LETS, sizeof(*list));
+
+    for (uint32_t i = 0; list && i < BEBA_MAX_LETS; i++)
+        if (b->read[i])
+            list[r->n_body_lets++] = i;
+    r->body_lets = list;
+}
+
 static void rule_code(struct build *b, struct code_rule *out, const struct beba_rule *r)
 {
     out->id = r->id;
@@ -270,7 +297,11 @@ static void rule_code(struct build *b, struct code_rule *out, const struct beba_
         match_code(b, &out->match[i], &r->match[i]);
     out->lets = body_code(b, &r->lets);
     out->guard = expr_node(b, r->guard);
+    for (uint32_t i = 0; out->lets.stmt && !b->failed && i < out->lets.n; i++)
+        out->lets.stmt[i].lazy = can_wait(out->lets.stmt[i].value, 0);
+    memset(b->read, 0, sizeof(b->read));
     out->body = body_code(b, &r->body);
+    body_lets(b, out);
 }
 
 static bool rule_in_state(const struct code_rule *r, uint32_t state)
@@ -357,6 +388,53 @@ static struct code_key key_code(const struct beba_key *key)
     return out;
 }
 
+static bool same_key(const struct beba_key *a, const struct beba_key *b)
+{
+    return a->kind == b->kind && a->n_fields == b->n_fields &&
+           !memcmp(a->field, b->field, a->n_fields * sizeof(*a->field));
+}
+
+static bool body_edits(const struct beba_body *body)
+{
+    for (uint32_t i = 0; i < body->n; i++) {
+        const struct beba_stmt *s = &body->stmt[i];
+
+        if (s->kind == BEBA_STMT_ASSIGN && s->lvalue == BEBA_LV_FIELD)
+            return true;
+        if (s->kind >= BEBA_STMT_PUSH_VLAN && s->kind <= BEBA_STMT_SWAP)
+            return true;
+        if (body_edits(&s->then) || body_edits(&s->otherwise))
+            return true;
+    }
+    return false;
+}
+
+static bool table_edits(const struct beba_table *t)
+{
+    for (uint32_t i = 0; i < t->n_rules; i++)
+        if (body_edits(&t->rule[i].body))
+            return true;
+    return false;
+}
+
+/* Which keys can be taken before the first table runs. */
+static void early_keys(struct code_table *code, const struct beba_pipeline *p)
+{
+    bool edits = false;
+
+    for (uint32_t i = 0; i < p->n_tables; i++) {
+        code[i].twin = i;
+        code[i].early = !edits && i < EARLY_TABLES && p->table[i].lookup.kind != BEBA_KEY_NONE;
+        for (uint32_t j = 0; code[i].early && j < i; j++)
+            if (code[j].early && !code[j].two_keys &&
+                same_key(&p->table[i].lookup, &p->table[j].lookup)) {
+                code[i].twin = j;
+                break;
+            }
+        edits = edits || table_edits(&p->table[i]);
+    }
+}
+
 static void table_code(struct build *b, struct code_table *out, const struct beba_table *t)
 {
     b->t = t;
@@ -385,5 +463,7 @@ struct code_table *beba_code_new(struct beba_arena *arena, const struct beba_pip
         out[i].id = i;
         table_code(&b, &out[i], &p->table[i]);
     }
+    if (out)
+        early_keys(out, p);
     return b.failed ? NULL : out;
 }

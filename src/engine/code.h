@@ -65,6 +65,7 @@ struct code_body {
 
 struct code_stmt {
     uint8_t kind, lvalue, assign, n_args;
+    bool lazy;     /* LET before a guard: computed when first read */
     uint8_t width; /* of what is assigned: bits */
     uint8_t size;  /* registers: bytes */
     uint32_t offset;
@@ -85,8 +86,12 @@ struct code_rule {
     struct code_body lets;
     const struct node *guard; /* NULL = always */
     struct code_body body;
+    const uint32_t *body_lets; /* lets of rules that the body reads */
+    uint32_t n_body_lets;
     const struct beba_rule *source;
 };
+
+enum { EARLY_TABLES = 4 }; /* whose keys may be taken before the first table runs */
 
 enum key_shape { KEY_NONE, KEY_PARTS, KEY_CONNECTION };
 enum key_part_kind {
@@ -113,6 +118,8 @@ struct code_table {
     uint32_t id;
     bool two_keys;
     struct code_key lookup, update;
+    bool early; /* nothing before this table changes the packet: its keys can be taken at first */
+    uint32_t twin; /* an earlier early table with the same lookup key, or its own number */
     uint32_t n_states;
     struct code_verdict no_key, full, dflt;
     struct code_rule *rule;

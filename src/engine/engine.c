@@ -117,6 +117,8 @@ static int make_parts(struct beba_engine *e)
     for (uint32_t i = 0; i < p->n_tables; i++) {
         e->table[i].code = &code[i];
         e->table[i].region.fd = -1;
+        if (code[i].early)
+            e->n_early = i + 1;
     }
     for (uint32_t i = 0; i < p->n_globals; i++)
         e->global[i] = p->global[i].init;
@@ -182,33 +184,71 @@ static void begin(struct beba_engine *e)
     e->mirrors.used = 0;
 }
 
+/* The keys of the early tables. */
+static void take_keys(const struct beba_engine *e, const struct beba_packet *p,
+                      struct table_keys keys[EARLY_TABLES])
+{
+    for (uint32_t i = 0; i < e->n_early; i++) {
+        const struct table *t = &e->table[i];
+        const struct table_keys *twin = &keys[t->code->twin];
+
+        if (!t->code->early)
+            continue;
+        if (twin == &keys[i] || t->code->two_keys) {
+            table_keys_take(t, p, &keys[i]);
+            continue;
+        }
+        keys[i].has = twin->has;
+        if (!twin->has)
+            continue;
+        memcpy(keys[i].lookup.word, twin->lookup.word, t->code->lookup.padded);
+        keys[i].lookup.backward = twin->lookup.backward;
+        keys[i].lookup.hash = beba_ft_hash(t->ft, keys[i].lookup.word);
+    }
+}
+
+static void prefetch_tags(const struct beba_engine *e, const struct table_keys *keys)
+{
+    for (uint32_t i = 0; i < e->n_early; i++) {
+        const struct table *t = &e->table[i];
+
+        if (!t->code->early || !keys[i].has)
+            continue;
+        beba_ft_prefetch(t->ft, keys[i].lookup.hash);
+        if (t->code->two_keys)
+            beba_ft_prefetch(t->ft, keys[i].update.hash);
+    }
+}
+
+static void prefetch_entries(const struct beba_engine *e, const struct table_keys *keys)
+{
+    for (uint32_t i = 0; i < e->n_early; i++) {
+        const struct table *t = &e->table[i];
+
+        if (!t->code->early || !keys[i].has)
+            continue;
+        beba_ft_prefetch_entry(t->ft, keys[i].lookup.hash);
+        if (t->code->two_keys)
+            beba_ft_prefetch_entry(t->ft, keys[i].update.hash);
+    }
+}
+
 static void run_batch(struct beba_engine *e, struct beba_packet *const *packets, unsigned n,
                       struct beba_result *results)
 {
-    struct table *first = e->p->n_tables && e->table[0].ft ? &e->table[0] : NULL;
-    struct table_keys keys[BEBA_BATCH];
+    struct table_keys keys[BEBA_BATCH][EARLY_TABLES];
 
     for (unsigned i = 0; i < n; i++) {
         if (i + AHEAD < n)
             __builtin_prefetch(packets[i + AHEAD]->data);
         beba_packet_parse(packets[i]);
-        if (!first)
-            continue;
-        table_keys_take(first, packets[i], &keys[i]);
-        if (keys[i].has)
-            beba_ft_prefetch(first->ft, keys[i].lookup.hash);
-        if (keys[i].has && first->code->two_keys)
-            beba_ft_prefetch(first->ft, keys[i].update.hash);
-    }
-    for (unsigned i = 0; first && i < n; i++) {
-        if (!keys[i].has)
-            continue;
-        beba_ft_prefetch_entry(first->ft, keys[i].lookup.hash);
-        if (first->code->two_keys)
-            beba_ft_prefetch_entry(first->ft, keys[i].update.hash);
+        take_keys(e, packets[i], keys[i]);
+        prefetch_tags(e, keys[i]);
     }
     for (unsigned i = 0; i < n; i++)
-        beba_exec_packet(e, packets[i], &keys[i], &results[i]);
+        prefetch_entries(e, keys[i]);
+    for (unsigned i = 0; i < n; i++)
+        beba_exec_packet(e, packets[i], keys[i], &results[i]);
 }
 
 void beba_engine_run(struct beba_engine *e, struct beba_packet *const *packets, unsigned n,
@@ -222,15 +262,14 @@ void beba_engine_run(struct beba_engine *e, struct beba_packet *const *packets, 
 void beba_engine_run_traced(struct beba_engine *e, struct beba_packet *packet,
                             struct beba_result *result, struct tracer *tracer)
 {
-    struct table_keys keys = {0};
+    struct table_keys keys[EARLY_TABLES];
 
     begin(e);
     beba_tracer_reset(tracer);
     beba_packet_parse(packet);
-    if (e->p->n_tables && e->table[0].ft)
-        table_keys_take(&e->table[0], packet, &keys);
+    take_keys(e, packet, keys);
     beba_tracer_packet(tracer, e, packet);
-    beba_exec_packet_traced(e, packet, &keys, result, tracer);
+    beba_exec_packet_traced(e, packet, keys, result, tracer);
     beba_tracer_end(tracer, e, result);
 }
 

@@ -10,6 +10,7 @@
 
 static uint64_t eval(struct exec *x, const struct node *n);
 static struct beba_u128 eval_wide(struct exec *x, const struct node *n);
+static void force_let(struct exec *x, uint32_t id);
 
 BEBA_INLINE uint64_t absent_field(struct exec *x)
 {
@@ -36,8 +37,15 @@ static uint64_t eval_field(struct exec *x, const struct node *n)
     return v;
 }
 
+BEBA_INLINE void read_let(struct exec *x, uint32_t id)
+{
+    if (x->e->pending[id])
+        force_let(x, id);
+}
+
 static uint64_t eval_let(struct exec *x, const struct node *n)
 {
+    read_let(x, n->id);
     x->absent |= x->e->let_absent[n->id];
     return x->e->let[n->id].lo;
 }
@@ -320,6 +328,7 @@ static struct beba_u128 eval_wide_op(struct exec *x, const struct node *n)
         memcpy(&v, x->read_regs + n->offset, sizeof(v));
         return v;
     case BEBA_OP_LET:
+        read_let(x, n->id);
         x->absent |= x->e->let_absent[n->id];
         return x->e->let[n->id];
     case BEBA_OP_GLOBAL:

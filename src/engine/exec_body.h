@@ -129,6 +129,7 @@ static void assign(struct exec *x, const struct code_stmt *s)
 
 static void let(struct exec *x, const struct code_stmt *s)
 {
+    bool outer = x->absent;
     struct beba_u128 v;
 
     x->absent = false;
@@ -139,7 +140,29 @@ static void let(struct exec *x, const struct code_stmt *s)
     }
     x->e->let[s->id] = v;
     x->e->let_absent[s->id] = x->absent;
-    x->absent = false;
+    x->e->pending[s->id] = NULL;
+    x->absent = outer;
+}
+
+/* A let before a guard is pure and nothing it reads changes until a body runs, so it is computed
+ * when somebody reads it, or when the body starts. */
+static void force_let(struct exec *x, uint32_t id)
+{
+    const struct code_stmt *s = x->e->pending[id];
+
+    let(x, s);
+    TRACE(beba_tracer_stmt(x->tracer, x, s, 0));
+}
+
+static void run_lets(struct exec *x, const struct code_body *lets)
+{
+    for (uint32_t i = 0; i < lets->n; i++) {
+        const struct code_stmt *s = &lets->stmt[i];
+
+        x->e->pending[s->id] = s;
+        if (!s->lazy)
+            force_let(x, s->id);
+    }
 }
 
 static void notify(struct exec *x, const struct code_stmt *s)
@@ -411,7 +434,7 @@ BEBA_INLINE bool holds(struct exec *x, const struct code_rule *r)
 
     TRACE(beba_tracer_rule(x->tracer, x, r));
     if (r->lets.n)
-        run_body(x, &r->lets, 0);
+        run_lets(x, &r->lets);
     if (r->n_matches && !matches(x, r))
         return false;
     x->absent = false;
@@ -462,6 +485,8 @@ static enum beba_reason run_rules(struct exec *x, struct beba_ft_entry *entry)
         return BEBA_REASON_FULL;
     }
     if (r) {
+        for (uint32_t i = 0; i < r->n_body_lets; i++)
+            read_let(x, r->body_lets[i]);
         x->rule = r->id;
         count(&x->e->rule[r->id], x->p);
         run_body(x, &r->body, 0);
@@ -493,6 +518,8 @@ static enum beba_reason run_table(struct exec *x, const struct table *t,
     x->forward = true;
     x->read_state = x->state = 0;
     x->read_regs = (const uint8_t *)x->regs;
+    if (t->code->source->n_lets)
+        memset(x->e->pending, 0, t->code->source->n_lets * sizeof(*x->e->pending));
     TRACE(beba_tracer_table(x->tracer, x));
     if (t->ft && !keys->has) {
         ((struct table *)(uintptr_t)t)->no_key++;
@@ -540,9 +567,11 @@ void beba_exec_packet(struct beba_engine *e, struct beba_packet *p, const struct
     e->stats.bytes += p->wire_len;
     result->first_mirror = e->mirrors.n;
     for (; i < e->p->n_tables && x.verdict == BEBA_VERDICT_NEXT; i++) {
-        if (i && e->table[i].ft)
-            table_keys_take(&e->table[i], p, &later);
-        reason = run_table(&x, &e->table[i], i ? &later : keys);
+        const struct table *t = &e->table[i];
+
+        if (t->ft && !t->code->early)
+            table_keys_take(t, p, &later);
+        reason = run_table(&x, t, t->code->early ? &keys[i] : &later);
     }
     if (x.verdict == BEBA_VERDICT_NEXT) {
         x.verdict = BEBA_VERDICT_PASS;

@@ -48,6 +48,7 @@ struct beba_engine {
     struct beba_arena arena;
     struct beba_engine_opts opts;
     struct table *table;
+    uint32_t n_early; /* no table from here on is early */
     struct beba_u128 *global;
     struct array *array;
     struct set *set;
@@ -56,7 +57,8 @@ struct beba_engine {
     struct event_ring events;
     struct mirror_list mirrors;
     struct beba_u128 let[BEBA_MAX_LETS];
-    bool let_absent[BEBA_MAX_LETS]; /* the let read a field the packet lacked */
+    bool let_absent[BEBA_MAX_LETS];                 /* the let read a field the packet lacked */
+    const struct code_stmt *pending[BEBA_MAX_LETS]; /* lets that nobody has read yet */
     union spare_entry evicted;
 };
 
@@ -73,12 +75,12 @@ struct exec {
     struct beba_engine *e;
     struct beba_packet *p;
     const struct table *t;
-    const struct table_keys *keys;
-    struct tracer *tracer; /* NULL when nobody watches */
-    uint64_t number;       /* of the packet, from 0 */
-    uint32_t draws;        /* of random numbers so far */
-    uint32_t rule;         /* taken in this table, or NO_RULE */
-    bool absent;           /* the expression being evaluated read a field the packet lacks */
+    const struct table_keys *keys; /* in table t */
+    struct tracer *tracer;         /* NULL when nobody watches */
+    uint64_t number;               /* of the packet, from 0 */
+    uint32_t draws;                /* of random numbers so far */
+    uint32_t rule;                 /* taken in this table, or NO_RULE */
+    bool absent; /* the expression being evaluated read a field the packet lacks */
     bool forward;
     bool went;                           /* a goto happened */
     bool dirty;                          /* a register was assigned */
@@ -90,7 +92,7 @@ struct exec {
     uint32_t port;
 };
 
-/* Runs a parsed packet through all tables. keys: those of table 0, taken before. */
+/* Runs a parsed packet through all tables. keys: of the early ones among the first EARLY_TABLES. */
 void beba_exec_packet(struct beba_engine *e, struct beba_packet *p, const struct table_keys *keys,
                       struct beba_result *result);
 void beba_exec_packet_traced(struct beba_engine *e, struct beba_packet *p,

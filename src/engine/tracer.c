@@ -497,7 +497,8 @@ void beba_tracer_stmt(struct tracer *t, const struct exec *x, const struct code_
     beba_stmt_print(&t->text, x->e->p, x->t->code->source, s->source);
     explain_stmt(t, x, s);
     step(t, x, is_let ? BEBA_TRACE_LET : BEBA_TRACE_STATEMENT, -1, depth, s->source->loc);
-    t->n_values = 0;
+    if (!is_let) /* the guard that reads it is not done */
+        t->n_values = 0;
 }
 
 void beba_tracer_notice(struct tracer *t, uint32_t notice)
