@@ -123,7 +123,7 @@ def build_and_test(total, name):
     if os.path.exists(log):
         os.unlink(log)
     status, out = run([MESON, "test", "-C", where, "--no-rebuild", "--num-processes", JOBS,
-                       "--print-errorlogs"], env)
+                       "--timeout-multiplier", "4"], env)
     mine = Sum()
     if os.path.exists(log):
         with open(log, encoding="utf-8") as lines:
