@@ -7,7 +7,7 @@
 In a ```console block a line that starts with "$ " is a command; it goes on where a line ends in a
 backslash. The lines after it are its output, standard error included; a line "..." stands for any
 number of lines. A block after <!-- file: NAME --> is written to NAME, one after <!-- more: NAME --> added
-to it. Each document runs in an empty directory with examples/ and docs/ in it and beba on the PATH.
+to it; one after <!-- part of: FILE --> must stand in that file of the tree. Each document runs in an empty directory with examples/ and docs/ in it and beba on the PATH.
 --update puts the real output in where it differs. Prints TAP, one test a command.
 """
 
@@ -59,10 +59,10 @@ class Document:
             self.lines = f.read().split("\n")
 
     def blocks(self):
-        """(line after the opening fence, kind, ("file" or "more", name) or None, lines) of each."""
+        """(line after the opening fence, kind, (what, name) or None, lines) of each block."""
         i, name = 0, None
         while i < len(self.lines):
-            named = re.fullmatch(r"<!-- (file|more): (\S+) -->", self.lines[i])
+            named = re.fullmatch(r"<!-- (file|more|part of): (\S+) -->", self.lines[i])
             if named:
                 name = named.groups()
             fence = re.fullmatch(r"```(\w*)", self.lines[i])
@@ -80,7 +80,9 @@ class Document:
             for name in ("examples", "docs"):
                 os.symlink(os.path.join(ROOT, name), os.path.join(where, name))
             for start, kind, name, block in self.blocks():
-                if name:
+                if name and name[0] == "part of":
+                    self.check_part(name[1], block)
+                elif name:
                     mode = "w" if name[0] == "file" else "a"
                     with open(os.path.join(where, name[1]), mode, encoding="utf-8") as f:
                         f.write("\n".join(block) + "\n")
@@ -91,6 +93,11 @@ class Document:
                 self.lines[first:last] = out
             with open(self.path, "w", encoding="utf-8") as f:
                 f.write("\n".join(self.lines))
+
+    def check_part(self, name, block):
+        with open(os.path.join(ROOT, name), encoding="utf-8") as f:
+            ok = "\n".join(block) + "\n" in f.read()
+        self.results.append((f"the excerpt of {name}", ok, "" if ok else "it is not in the file"))
 
     def run_block(self, start, block, where):
         changes = []
