@@ -8,6 +8,7 @@ BUILD  := build
 PREFIX ?= /usr/local
 DESTDIR ?=
 FUZZ_SECONDS ?= 60
+export NO_INSTALL
 
 # Debian's Python modules belong to Debian's python3, which need not be the first one on PATH.
 PYTHON := $(firstword $(wildcard /usr/bin/python3) python3)
@@ -28,6 +29,7 @@ help:
 	@echo 'make fuzz            every fuzz target for FUZZ_SECONDS ($(FUZZ_SECONDS))'
 	@echo 'make install         PREFIX=$(PREFIX) DESTDIR=$(DESTDIR)'
 	@echo 'make clean           remove build/'
+	@echo 'NO_INSTALL=1         with any of them: install no packages'
 
 deps:
 	@scripts/install-deps.sh build

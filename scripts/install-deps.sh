@@ -3,6 +3,8 @@
 # Installs the Debian packages that are missing for the named purposes, and nothing when none is.
 #
 #   scripts/install-deps.sh [--list] PURPOSE...       purposes: build demo docs test fuzz bench
+#
+# With NO_INSTALL=1 in the environment it does nothing: for tools that dpkg does not know of.
 set -euo pipefail
 
 packages_for() {
@@ -32,15 +34,17 @@ for purpose in "$@"; do
     read -ra names <<<"$names"
     wanted+=("${names[@]}")
 done
+[ ${#wanted[@]} -gt 0 ] || exit 0
+mapfile -t wanted < <(printf '%s\n' "${wanted[@]}" | sort -u)
 if [ "$list" = yes ]; then
-    printf '%s\n' "${wanted[@]}" | sort -u
+    printf '%s\n' "${wanted[@]}"
     exit 0
 fi
-[ ${#wanted[@]} -gt 0 ] || exit 0
+[ -z "${NO_INSTALL:-}" ] || exit 0
 
 if ! command -v dpkg-query >/dev/null || ! command -v apt-get >/dev/null; then
     echo "install-deps: not a Debian system; what is needed goes by these names there:"
-    printf '    %s\n' "$(printf '%s\n' "${wanted[@]}" | sort -u | tr '\n' ' ')"
+    echo "    ${wanted[*]}"
     exit 0
 fi
 
