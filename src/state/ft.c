@@ -169,7 +169,7 @@ static bool expire(struct beba_ft *ft, struct beba_ft_shape shape, struct beba_f
         .from = e->state,
         .to = seen.state,
         .deadline = seen.deadline,
-        .freed = beba_ft_is_initial_as(ft, shape, seen.state, beba_ft_regs_as(shape, e)),
+        .freed = beba_ft_is_over(ft, &seen),
     };
     ft->counters.expiries++;
     if (fn)

@@ -124,19 +124,18 @@ static int undo(struct beba_ft *ft, struct beba_error *err)
 {
     struct beba_ft_undo *u = &ft->undo;
     struct beba_ft_shape shape = beba_ft_shape_of(ft);
-    uint64_t at, in_bucket;
+    uint64_t offset = u->entry - BEBA_FT_UNDO_MARK, in_bucket;
     struct beba_ft_entry *e;
 
     if (!u->entry)
         return 0;
-    if (u->entry < ft->buckets || u->entry >= ft->size || u->state >= ft->n_states)
+    if (offset < ft->buckets || offset >= ft->size || u->state >= ft->n_states)
         return broken(err, "its undo record is not one");
-    at = u->entry - ft->buckets;
-    in_bucket = at % shape.bucket_size;
+    in_bucket = (offset - ft->buckets) % shape.bucket_size;
     if (in_bucket < sizeof(struct beba_ft_bucket) ||
         (in_bucket - sizeof(struct beba_ft_bucket)) % shape.stride)
         return broken(err, "its undo record is not one");
-    e = (struct beba_ft_entry *)(void *)((uint8_t *)ft + u->entry);
+    e = (struct beba_ft_entry *)(void *)((uint8_t *)ft + offset);
     e->used = u->used;
     e->entered = u->entered;
     e->state = u->state;

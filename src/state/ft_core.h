@@ -48,7 +48,8 @@ enum {
     BEBA_FT_SCHEMA_MAX = 1 << 20, /* bytes */
     BEBA_FT_WORDS = BEBA_FT_KEY_MAX / 4 + 1,
 };
-#define BEBA_FT_MAGIC 0x7466616265620a1aull /* "\032\nbebaft" */
+#define BEBA_FT_UNDO_MARK 0xbeba000000000000ull
+#define BEBA_FT_MAGIC     0x7466616265620a1aull /* "\032\nbebaft" */
 
 struct beba_ft_bucket {
     uint32_t lock;      /* for targets with several writers */
@@ -61,7 +62,7 @@ struct beba_ft_bucket {
 
 /* What a killed writer was overwriting. */
 struct beba_ft_undo {
-    uint64_t entry; /* offset in the region; 0 = nothing to undo */
+    uint64_t entry; /* offset in the region + BEBA_FT_UNDO_MARK; 0 = nothing to undo */
     uint64_t used, entered;
     uint32_t state, spare;
     uint8_t regs[BEBA_FT_REGS_MAX];
@@ -566,6 +567,15 @@ BEBA_INLINE bool beba_ft_is_initial(const struct beba_ft *ft, uint32_t state, co
     return beba_ft_is_initial_as(ft, beba_ft_shape_of(ft), state, regs);
 }
 
+/* True when timeouts (seen: what they made of an entry) ended the entry: they led to the initial state,
+ * which has none itself. Whatever its registers hold, the key starts anew. */
+BEBA_INLINE bool beba_ft_is_over(const struct beba_ft *ft, const struct beba_seen *seen)
+{
+    const struct beba_timeouts *t = BEBA_FT_STATES(ft);
+
+    return seen->expired && !seen->state && !t->idle && !t->hard;
+}
+
 /* Change ------------------------------------------------------------------------------------- */
 
 BEBA_INLINE void beba_ft_store_as(struct beba_ft *ft, struct beba_ft_shape shape,
@@ -580,7 +590,7 @@ BEBA_INLINE void beba_ft_store_as(struct beba_ft *ft, struct beba_ft_shape shape
         ft->undo.state = e->state;
         beba_ft_copy(ft->undo.regs, r, shape.regs_size);
         BEBA_FT_BARRIER();
-        ft->undo.entry = BEBA_FT_OFFSET(ft, e);
+        ft->undo.entry = BEBA_FT_UNDO_MARK + BEBA_FT_OFFSET(ft, e);
         BEBA_FT_BARRIER();
     }
     e->used = used;
@@ -654,7 +664,7 @@ BEBA_INLINE void beba_ft_remove(struct beba_ft *ft, struct beba_ft_entry *e)
     beba_ft_remove_as(ft, beba_ft_shape_of(ft), e);
 }
 
-/* Frees the entries of a bucket that timeouts have brought back to the start. */
+/* Frees the entries of a bucket that timeouts have ended. */
 BEBA_INLINE void beba_ft_reclaim(struct beba_ft *ft, struct beba_ft_shape shape,
                                  struct beba_ft_bucket *b, uint64_t now)
 {
@@ -666,8 +676,7 @@ BEBA_INLINE void beba_ft_reclaim(struct beba_ft *ft, struct beba_ft_shape shape,
             continue;
         seen = (struct beba_seen){.state = e->state, .entered = e->entered, .used = e->used};
         beba_timeouts_apply(BEBA_FT_STATES(ft), ft->n_states, &seen, now);
-        if (!seen.expired ||
-            !beba_ft_is_initial_as(ft, shape, seen.state, beba_ft_regs_as(shape, e)))
+        if (!beba_ft_is_over(ft, &seen))
             continue;
         beba_ft_unlink(ft, shape, b, i, beba_ft_hash_entry(ft, shape, e));
         ft->counters.expiries++;
