@@ -184,26 +184,27 @@ static void begin(struct beba_engine *e)
     e->mirrors.used = 0;
 }
 
-/* The keys of the early tables. */
+/* The keys of the early tables; those of table i lie at keys[i * BEBA_BATCH]. */
 static void take_keys(const struct beba_engine *e, const struct beba_packet *p,
-                      struct table_keys keys[EARLY_TABLES])
+                      struct table_keys *keys)
 {
     for (uint32_t i = 0; i < e->n_early; i++) {
         const struct table *t = &e->table[i];
-        const struct table_keys *twin = &keys[t->code->twin];
+        const struct table_keys *twin = &keys[t->code->twin * BEBA_BATCH];
+        struct table_keys *own = &keys[i * BEBA_BATCH];
 
         if (!t->code->early)
             continue;
-        if (twin == &keys[i] || t->code->two_keys) {
-            table_keys_take(t, p, &keys[i]);
+        if (twin == own || t->code->two_keys) {
+            table_keys_take(t, p, own);
             continue;
         }
-        keys[i].has = twin->has;
+        own->has = twin->has;
         if (!twin->has)
             continue;
-        memcpy(keys[i].lookup.word, twin->lookup.word, t->code->lookup.padded);
-        keys[i].lookup.backward = twin->lookup.backward;
-        keys[i].lookup.hash = beba_ft_hash(t->ft, keys[i].lookup.word);
+        memcpy(own->lookup.word, twin->lookup.word, t->code->lookup.padded);
+        own->lookup.backward = twin->lookup.backward;
+        own->lookup.hash = beba_ft_hash(t->ft, own->lookup.word);
     }
 }
 
@@ -211,12 +212,13 @@ static void prefetch_tags(const struct beba_engine *e, const struct table_keys *
 {
     for (uint32_t i = 0; i < e->n_early; i++) {
         const struct table *t = &e->table[i];
+        const struct table_keys *own = &keys[i * BEBA_BATCH];
 
-        if (!t->code->early || !keys[i].has)
+        if (!t->code->early || !own->has)
             continue;
-        beba_ft_prefetch(t->ft, keys[i].lookup.hash);
+        beba_ft_prefetch(t->ft, own->lookup.hash);
         if (t->code->two_keys)
-            beba_ft_prefetch(t->ft, keys[i].update.hash);
+            beba_ft_prefetch(t->ft, own->update.hash);
     }
 }
 
@@ -224,31 +226,32 @@ static void prefetch_entries(const struct beba_engine *e, const struct table_key
 {
     for (uint32_t i = 0; i < e->n_early; i++) {
         const struct table *t = &e->table[i];
+        const struct table_keys *own = &keys[i * BEBA_BATCH];
 
-        if (!t->code->early || !keys[i].has)
+        if (!t->code->early || !own->has)
             continue;
-        beba_ft_prefetch_entry(t->ft, keys[i].lookup.hash);
+        beba_ft_prefetch_entry(t->ft, own->lookup.hash);
         if (t->code->two_keys)
-            beba_ft_prefetch_entry(t->ft, keys[i].update.hash);
+            beba_ft_prefetch_entry(t->ft, own->update.hash);
     }
 }
 
 static void run_batch(struct beba_engine *e, struct beba_packet *const *packets, unsigned n,
                       struct beba_result *results)
 {
-    struct table_keys keys[BEBA_BATCH][EARLY_TABLES];
+    struct table_keys keys[EARLY_TABLES * BEBA_BATCH];
 
     for (unsigned i = 0; i < n; i++) {
         if (i + AHEAD < n)
             __builtin_prefetch(packets[i + AHEAD]->data);
         beba_packet_parse(packets[i]);
-        take_keys(e, packets[i], keys[i]);
-        prefetch_tags(e, keys[i]);
+        take_keys(e, packets[i], &keys[i]);
+        prefetch_tags(e, &keys[i]);
     }
     for (unsigned i = 0; i < n; i++)
-        prefetch_entries(e, keys[i]);
+        prefetch_entries(e, &keys[i]);
     for (unsigned i = 0; i < n; i++)
-        beba_exec_packet(e, packets[i], keys[i], &results[i]);
+        beba_exec_packet(e, packets[i], &keys[i], &results[i]);
 }
 
 void beba_engine_run(struct beba_engine *e, struct beba_packet *const *packets, unsigned n,
@@ -262,7 +265,7 @@ void beba_engine_run(struct beba_engine *e, struct beba_packet *const *packets, 
 void beba_engine_run_traced(struct beba_engine *e, struct beba_packet *packet,
                             struct beba_result *result, struct tracer *tracer)
 {
-    struct table_keys keys[EARLY_TABLES];
+    struct table_keys keys[EARLY_TABLES * BEBA_BATCH];
 
     begin(e);
     beba_tracer_reset(tracer);

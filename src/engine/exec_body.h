@@ -308,7 +308,7 @@ static struct beba_ft_entry *observe(struct exec *x, struct beba_ft_entry *entry
             beba_event_key(x->e, event, beba_ft_key(ft, entry));
         }
     }
-    if (beba_ft_is_initial(ft, seen.state, beba_ft_regs(ft, entry))) {
+    if (beba_ft_is_over(ft, &seen)) {
         beba_ft_remove(ft, entry);
         return NULL;
     }
@@ -571,7 +571,7 @@ void beba_exec_packet(struct beba_engine *e, struct beba_packet *p, const struct
 
         if (t->ft && !t->code->early)
             table_keys_take(t, p, &later);
-        reason = run_table(&x, t, t->code->early ? &keys[i] : &later);
+        reason = run_table(&x, t, t->code->early ? &keys[i * BEBA_BATCH] : &later);
     }
     if (x.verdict == BEBA_VERDICT_NEXT) {
         x.verdict = BEBA_VERDICT_PASS;

@@ -92,7 +92,8 @@ struct exec {
     uint32_t port;
 };
 
-/* Runs a parsed packet through all tables. keys: of the early ones among the first EARLY_TABLES. */
+/* Runs a parsed packet through all tables. keys: those of early table i at
+ * keys[i * BEBA_BATCH]. */
 void beba_exec_packet(struct beba_engine *e, struct beba_packet *p, const struct table_keys *keys,
                       struct beba_result *result);
 void beba_exec_packet_traced(struct beba_engine *e, struct beba_packet *p,

@@ -112,7 +112,7 @@ static bool view(const struct table *t, struct beba_ft_entry *entry, uint64_t no
     struct beba_seen seen = {.state = entry->state, .entered = entry->entered, .used = entry->used};
 
     beba_timeouts_apply(beba_ft_states(ft), ft->n_states, &seen, now);
-    if (beba_ft_is_initial(ft, seen.state, beba_ft_regs(ft, entry)))
+    if (beba_ft_is_over(ft, &seen))
         return false;
     *out = (struct beba_flow){
         .table = t->code->id,

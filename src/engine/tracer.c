@@ -167,7 +167,7 @@ void beba_tracer_expired(struct tracer *t, const struct exec *x, struct beba_ft_
                        beba_trace_state_name(table, seen->state));
     beba_trace_time_print(&t->why, x->p->now - seen->deadline);
     beba_strbuf_puts(&t->why, " ago");
-    if (beba_ft_is_initial(x->t->ft, seen->state, beba_ft_regs(x->t->ft, entry)))
+    if (beba_ft_is_over(x->t->ft, seen))
         beba_strbuf_puts(&t->why, "; the entry is free");
     step(t, x, BEBA_TRACE_EXPIRY, -1, 0, nowhere);
 }
