@@ -14,27 +14,43 @@ static uint32_t fallback(const struct beba_timeouts *t)
     return t->hard && t->hard == dwell(t) ? t->hard_to : t->idle_to;
 }
 
-/* Time once around the cycle through s, if s lies on one. A cycle longer than 2^64 ns counts as
- * none: no chain gets around it. */
-static uint64_t period(const struct beba_timeouts *states, uint32_t n, uint32_t s)
+/* Time once around the cycle that s lies on. A cycle as long as a mark counts as none: no chain
+ * gets around it. */
+static void set_cycle(struct beba_timeouts *states, uint32_t s, uint64_t marks)
 {
     uint64_t sum = 0;
     uint32_t at = s;
 
-    for (uint32_t i = 0; i < n; i++) {
-        uint64_t d = dwell(&states[at]);
-
-        if (!d || __builtin_add_overflow(sum, d, &sum))
-            return 0;
+    do {
+        if (__builtin_add_overflow(sum, dwell(&states[at]), &sum) || sum >= marks)
+            return;
         at = fallback(&states[at]);
-        if (at == s)
-            return sum;
-    }
-    return 0;
+    } while (at != s);
+    do {
+        states[at].period = sum;
+        at = fallback(&states[at]);
+    } while (at != s);
 }
 
+/* Follows each chain until it ends, meets a state that was seen before, or closes a cycle. Until
+ * the end, period holds a mark on states that were seen: which walk it was. */
 void beba_timeouts_prepare(struct beba_timeouts *states, uint32_t n)
 {
+    const uint64_t marks = UINT64_MAX - n;
+
     for (uint32_t s = 0; s < n; s++)
-        states[s].period = period(states, n, s);
+        states[s].period = 0;
+    for (uint32_t s = 0; s < n; s++) {
+        uint32_t at = s;
+
+        while (!states[at].period && dwell(&states[at])) {
+            states[at].period = marks + 1 + s;
+            at = fallback(&states[at]);
+        }
+        if (states[at].period == marks + 1 + s)
+            set_cycle(states, at, marks);
+    }
+    for (uint32_t s = 0; s < n; s++)
+        if (states[s].period > marks)
+            states[s].period = 0;
 }

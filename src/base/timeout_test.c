@@ -7,6 +7,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdlib.h>
 #include <string.h>
 #include <cmocka.h>
 
@@ -126,6 +127,20 @@ static void any_graph_agrees_with_single_steps(void **state)
     }
 }
 
+static void every_state_is_followed_once(void **state)
+{
+    enum { N = 65536 };
+    struct beba_timeouts *t = calloc(N, sizeof(*t));
+
+    (void)state;
+    for (uint32_t i = 0; i < N; i++) /* a tail of half of them, then a cycle */
+        t[i] = (struct beba_timeouts){.hard = 1000, .hard_to = i + 1 < N ? i + 1 : N / 2};
+    beba_timeouts_prepare(t, N);
+    for (uint32_t i = 0; i < N; i++)
+        assert_int_equal(t[i].period, i < N / 2 ? 0 : N / 2 * 1000);
+    free(t);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -135,6 +150,7 @@ int main(void)
         cmocka_unit_test(deadlines_past_the_end_of_time_never_come),
         cmocka_unit_test(a_long_sleep_in_a_cycle_costs_no_more_than_its_states),
         cmocka_unit_test(any_graph_agrees_with_single_steps),
+        cmocka_unit_test(every_state_is_followed_once),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
