@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /* The language: text -> program, with diagnostics. Grammar and meaning: docs/language.md.
  *
- * Any bytes give a program or diagnostics, never a crash; recursion is bounded. One thread a call. */
+ * Any bytes give a program or diagnostics, never a crash; recursion is bounded. One thread a call.
+ */
 #ifndef BEBA_LANG_LANG_H
 #define BEBA_LANG_LANG_H
 
@@ -12,8 +13,8 @@ struct beba_error;
 
 struct beba_lang_opts {
     bool no_warnings;
-    /* Reads an included file; NULL = the file system, relative to the including file. Returns 0 and a
-     * malloc'ed text, or -errno. For fuzzing and editors. */
+    /* Reads an included file; NULL = the file system, relative to the including file. Returns 0 and
+     * a malloc'ed text, or -errno. For fuzzing and editors. */
     int (*read)(void *arg, const char *path, char **text, size_t *len);
     void *arg;
 };
@@ -29,8 +30,8 @@ int beba_lang_load_file(const char *path, const struct beba_lang_opts *opts,
                         struct beba_program **out, struct beba_diags *diags,
                         struct beba_error *err);
 
-/* The one canonical layout; comments survive; formatting twice changes nothing. -EINVAL and diags when
- * the text does not parse. */
+/* The one canonical layout; comments survive; formatting twice changes nothing. -EINVAL and diags
+ * when the text does not parse. */
 int beba_lang_format(const char *name, const char *text, size_t len, struct beba_strbuf *out,
                      struct beba_sources *sources, struct beba_diags *diags);
 
@@ -39,7 +40,8 @@ int beba_lang_format(const char *name, const char *text, size_t len, struct beba
 int beba_lang_parse_packet(const char *text, size_t len, struct beba_arena *arena,
                            struct beba_build *out, struct beba_sources *sources,
                            struct beba_diags *diags);
-/* One constant of a type ("10.0.0.0/8", "80", "open"): for sets and registers on the command line. */
+/* One constant of a type ("10.0.0.0/8", "80", "open"): for sets and registers on the command line.
+ */
 int beba_lang_parse_value(const char *text, size_t len, struct beba_type type,
                           struct beba_range *out, struct beba_error *err);
 
