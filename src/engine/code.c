@@ -224,8 +224,6 @@ static void stmt_code(struct build *b, struct code_stmt *out, const struct beba_
     };
     if (s->kind == BEBA_STMT_ASSIGN)
         out->width = assigned_width(b, s);
-    if (s->kind == BEBA_STMT_LET)
-        out->width = b->t->let_type ? b->t->let_type[s->id].width : s->value->type.width;
     if (s->kind == BEBA_STMT_ASSIGN && s->lvalue == BEBA_LV_REG) {
         out->offset = b->t->reg[s->id].offset;
         out->size = (uint8_t)b->t->reg[s->id].size;

@@ -308,6 +308,7 @@ void beba_event_print(struct beba_strbuf *out, const struct beba_pipeline *p,
     if (!event->key_size)
         return;
     beba_strbuf_puts(out, " [");
-    beba_key_print(out, &t->lookup, event->key);
+    beba_key_print(out, t->two_keys && event->kind == BEBA_EVENT_ENTERED ? &t->update : &t->lookup,
+                   event->key);
     beba_strbuf_putc(out, ']');
 }

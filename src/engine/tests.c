@@ -20,6 +20,8 @@ struct run {
     struct beba_engine *e;
     struct beba_test_report *report;
     struct tracer tracer;
+    struct beba_packet packet; /* as it left */
+    struct visit beyond;       /* scratch */
     struct beba_strbuf text;
     uint8_t *buf;
     uint64_t now;
@@ -112,48 +114,57 @@ static int check_verdict(struct run *r, const struct beba_expect *x,
     return fail(r, x->verdict_loc);
 }
 
-static const struct visit *visit_of(const struct run *r, uint32_t table)
+/* What the packet did in a table; in one that it did not reach, what it would have found. */
+static const struct visit *visit_of(struct run *r, uint32_t table)
 {
+    const struct table *t = &r->e->table[table];
+    struct table_keys keys;
+
     for (uint32_t i = 0; i < r->tracer.n_visits; i++)
         if (r->tracer.visit[i].table == table)
             return &r->tracer.visit[i];
-    return NULL;
+    r->beyond = (struct visit){.table = table};
+    if (!t->ft)
+        return &r->beyond;
+    table_keys_take(t, &r->packet, &keys);
+    r->beyond.has_key = keys.has;
+    if (!keys.has)
+        return &r->beyond;
+    r->beyond.lookup = keys.lookup;
+    r->beyond.update = t->code->two_keys ? keys.update : keys.lookup;
+    return &r->beyond;
 }
 
-/* The flow that the packet updated, as it is now; NULL when the packet has none in the table.
- * Without an entry *out has the initial state and registers, and no key. */
-static const struct visit *updated_flow(struct run *r, uint32_t table, struct beba_flow *out)
+/* The flow of the packet, as it is now: the updated one, or the one looked up. False when the
+ * packet has no key in the table; without an entry *out has the initial state and registers. */
+static bool flow_of(struct run *r, uint32_t table, bool update, struct beba_flow *out)
 {
     const struct visit *v = visit_of(r, table);
 
-    if (!v || !v->has_key)
-        return NULL;
-    beba_engine_flow_of_key(r->e, table, v->update.word, r->now, out);
-    return v;
+    if (!v->has_key)
+        return false;
+    beba_engine_flow_of_key(r->e, table, update ? v->update.word : v->lookup.word, r->now, out);
+    return true;
 }
 
-static void why_no_flow(struct run *r, uint32_t table)
+static void no_key(struct run *r, uint32_t table)
 {
-    beba_strbuf_printf(&r->text,
-                       visit_of(r, table) ? ", but the packet has no key in %s"
-                                          : ", but the packet did not reach %s",
-                       r->p->table[table].name);
+    beba_strbuf_printf(&r->text, ", but the packet has no key in %s", r->p->table[table].name);
 }
 
 static int check_state(struct run *r, const struct beba_expect_state *x)
 {
     const struct beba_table *t = &r->p->table[x->table];
     struct beba_flow flow;
-    const struct visit *v = updated_flow(r, x->table, &flow);
+    bool has = flow_of(r, x->table, true, &flow);
 
-    if (v && flow.state == x->state)
+    if (has && flow.state == x->state)
         return 0;
     beba_strbuf_printf(expected(r), "state %s", state_name(t, x->state));
-    if (v)
-        beba_strbuf_printf(&r->text, ", got %s: %s went from %s", state_name(t, flow.state),
-                           t->name, state_name(t, v->seen));
+    if (has)
+        beba_strbuf_printf(&r->text, ", got %s", state_name(t, flow.state));
     else
-        why_no_flow(r, x->table);
+        no_key(r, x->table);
     return fail(r, x->loc);
 }
 
@@ -176,11 +187,11 @@ static int check_reg(struct run *r, const struct beba_expected *x)
     const struct beba_reg *reg = &t->reg[x->id];
     struct beba_flow flow;
 
-    if (updated_flow(r, x->table, &flow))
+    if (flow_of(r, x->table, !t->two_keys, &flow))
         return check_value(r, reg->name, reg->type, x, beba_flow_reg(t, &flow, x->id));
     beba_strbuf_printf(expected(r), "%s = ", reg->name);
     beba_value_print(&r->text, reg->type, x->value);
-    why_no_flow(r, x->table);
+    no_key(r, x->table);
     return fail(r, x->loc);
 }
 
@@ -301,22 +312,22 @@ static void cover(struct run *r)
 
 static int send_one(struct run *r, const struct beba_step *s, bool checked)
 {
-    struct beba_packet packet;
+    struct beba_packet *packet = &r->packet;
     struct beba_result result;
     struct beba_error err = {0};
-    int rc = beba_packet_build(&packet, r->buf, PACKET_ROOM, HEADROOM, &s->build, &err);
+    int rc = beba_packet_build(packet, r->buf, PACKET_ROOM, HEADROOM, &s->build, &err);
 
     if (rc) {
         beba_strbuf_clear(&r->text);
         beba_strbuf_printf(&r->text, "the packet cannot be built: %s", err.what);
         return fail(r, s->loc);
     }
-    packet.now = r->now;
-    packet.in_port = s->in_port;
-    packet.in_phy_port = s->in_port;
-    beba_engine_run_traced(r->e, &packet, &result, &r->tracer);
+    packet->now = r->now;
+    packet->in_port = s->in_port;
+    packet->in_phy_port = s->in_port;
+    beba_engine_run_traced(r->e, packet, &result, &r->tracer);
     cover(r);
-    return checked ? check(r, s, &packet, &result) : 0;
+    return checked ? check(r, s, packet, &result) : 0;
 }
 
 static int run_step(struct run *r, const struct beba_step *s)

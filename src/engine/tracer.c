@@ -147,6 +147,8 @@ void beba_tracer_found(struct tracer *t, const struct exec *x, const struct flow
 
     v->has_key = true;
     v->update = *key;
+    if (!update)
+        v->lookup = *key;
     if (!t->trace)
         return;
     beba_strbuf_puts(&t->text, update ? "update " : table->two_keys ? "lookup " : "");

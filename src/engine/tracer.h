@@ -12,7 +12,8 @@ struct visit {
     bool has_key;
     uint32_t seen;          /* state at lookup */
     uint32_t from, left;    /* states of the updated entry before and after */
-    struct flow_key update; /* key of the updated entry */
+    struct flow_key lookup; /* key of the entry that was looked up, */
+    struct flow_key update; /* and of the one that was updated */
 };
 
 struct traced_value {
