@@ -154,7 +154,7 @@ static bool transport_span(const struct beba_packet *p, uint32_t *at, uint32_t *
     *len = p->h.l3_end - *at;
     if (layer == BEBA_LAYER_UDP) {
         uint32_t told = beba_load16(p->data + *at + 4);
-        if (told < 8 || told > *len)
+        if (told > *len)
             return false;
         *len = told;
     }

@@ -278,8 +278,8 @@ static void structure_follows_writes(void **state)
     assert_true(write(&p, BEBA_F_L4_DST, 53));
     assert_false(beba_packet_has(&p, BEBA_LAYER_VXLAN));
     assert_checksums_right(&p, 3);
-    assert_true(write(&p, BEBA_F_IP_PROTO, 6));
-    assert_true(beba_packet_has(&p, BEBA_LAYER_TCP));
+    assert_true(write(&p, BEBA_F_IP_PROTO, 132));
+    assert_true(beba_packet_has(&p, BEBA_LAYER_SCTP));
     assert_false(beba_packet_has(&p, BEBA_LAYER_UDP));
     assert_true(write(&p, BEBA_F_ETH_TYPE, 0x86dd));
     assert_false(beba_packet_has(&p, BEBA_LAYER_IP));

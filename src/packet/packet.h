@@ -17,7 +17,9 @@ enum beba_link {
     BEBA_LINK_SLL2, /* Linux cooked v2: 20-byte header */
 };
 
-/* What was wrong with the packet, as bits. The layers before the flaw are valid and usable. */
+/* What was wrong with the packet, as bits. The layers before the flaw are valid and usable; a
+ * header whose own lengths deny its fixed part (IPv4, TCP, UDP) is not there, as hosts drop such
+ * packets. */
 enum beba_flaw {
     BEBA_FLAW_TRUNCATED = 1 << 0,   /* a header runs past the captured bytes */
     BEBA_FLAW_BAD_LENGTH = 1 << 1,  /* a length field contradicts another or the packet */

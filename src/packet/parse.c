@@ -121,11 +121,15 @@ static inline void udp(struct walk *w, uint32_t at)
 
     if (!fits(w, at, 8))
         return;
+    len = beba_load16(w->d + at + 4);
+    if (len < 8) {
+        w->flaws |= BEBA_FLAW_BAD_LENGTH;
+        return;
+    }
     found(w, BEBA_LAYER_UDP, at);
     found(w, BEBA_LAYER_L4, at);
     payload(w, at + 8);
-    len = beba_load16(w->d + at + 4);
-    if (len < 8 || (at + len > w->told && !w->fragment))
+    if (at + len > w->told && !w->fragment)
         w->flaws |= BEBA_FLAW_BAD_LENGTH;
     else
         w->end = min32(w->end, at + len);
@@ -142,16 +146,14 @@ static inline void tcp(struct walk *w, uint32_t at)
 
     if (!fits(w, at, 20))
         return;
-    found(w, BEBA_LAYER_TCP, at);
-    found(w, BEBA_LAYER_L4, at);
     len = (w->d[at + 12] >> 4) * 4u;
     if (len < 20) {
         w->flaws |= BEBA_FLAW_BAD_LENGTH;
-        len = 20;
-    } else if (!fits(w, at, len)) {
-        len = 20;
+        return;
     }
-    payload(w, at + len);
+    found(w, BEBA_LAYER_TCP, at);
+    found(w, BEBA_LAYER_L4, at);
+    payload(w, at + (fits(w, at, len) ? len : 20));
 }
 
 static void icmp6(struct walk *w, uint32_t at)
@@ -229,19 +231,13 @@ static inline void ip4(struct walk *w, uint32_t at)
     }
     hlen = (w->d[at] & 15u) * 4;
     total = beba_load16(w->d + at + 2);
-    if (hlen < 20 || total < 20) { /* it denies its own fixed header */
+    if (hlen < 20 || total < hlen) {
         w->flaws |= BEBA_FLAW_BAD_LENGTH;
         return;
     }
     found(w, BEBA_LAYER_IP4, at);
     found(w, BEBA_LAYER_IP, at);
     w->h->ip_proto = w->d[at + 9];
-    if (total < hlen) {
-        w->flaws |= BEBA_FLAW_BAD_LENGTH;
-        w->h->l3_end = (uint16_t)min32(at + hlen, w->cap);
-        payload(w, at + hlen);
-        return;
-    }
     network_end(w, at + total);
     if (!fits(w, at, hlen))
         return;

@@ -76,8 +76,8 @@ static const struct frame frames[] = {
     {"IPv4 total length below the fixed header", BEBA_LINK_IP, IP4("0013") UDP8, BIT(META),
      BEBA_FLAW_BAD_LENGTH, 0x800, 0, 0},
     {"IPv4 total length below the options", BEBA_LINK_IP,
-     "4600 0016 0000 0000 40 11 0000 0a000001 0a000002 01010100" UDP8,
-     BIT(META) | BIT(IP4) | BIT(IP), BEBA_FLAW_BAD_LENGTH, 0x800, 17, 24},
+     "4600 0016 0000 0000 40 11 0000 0a000001 0a000002 01010100" UDP8, BIT(META),
+     BEBA_FLAW_BAD_LENGTH, 0x800, 0, 0},
     {"IPv4 total length beyond the wire", BEBA_LINK_IP, IP4("0100") UDP8, IP4_UDP,
      BEBA_FLAW_BAD_LENGTH, 0x800, 17, 28},
     {"IPv4 total length cuts the UDP header", BEBA_LINK_IP, IP4("001b") UDP8,
@@ -87,17 +87,16 @@ static const struct frame frames[] = {
      BEBA_FLAW_BAD_LENGTH | BEBA_FLAW_TRUNCATED, 0x800, 17, 0},
     {"IPv4 options", BEBA_LINK_IP, "4600 0020 0000 0000 40 11 0000 0a000001 0a000002 01010100" UDP8,
      IP4_UDP, 0, 0x800, 17, 32},
-    {"UDP length below 8", BEBA_LINK_IP, IP4("001c") "0400 0035 0007 0000", IP4_UDP,
-     BEBA_FLAW_BAD_LENGTH, 0x800, 17, 28},
+    {"UDP length below 8", BEBA_LINK_IP, IP4("001c") "0400 0035 0007 0000",
+     BIT(META) | BIT(IP4) | BIT(IP), BEBA_FLAW_BAD_LENGTH, 0x800, 17, 20},
     {"UDP length beyond the packet", BEBA_LINK_IP, IP4("001c") "0400 0035 0009 0000", IP4_UDP,
      BEBA_FLAW_BAD_LENGTH, 0x800, 17, 28},
     {"VXLAN beyond the UDP length", BEBA_LINK_IP,
      IP4("0024") "0400 12b5 0008 0000 0800000000138800", IP4_UDP, BEBA_FLAW_BAD_LENGTH, 0x800, 17,
      28},
     {"TCP data offset below 5", BEBA_LINK_IP,
-     "4500 0028 0000 0000 40 06 0000 0a000001 0a000002 04000050 00000001 00000002 4002ffff "
-     "00000000",
-     BIT(META) | BIT(IP4) | BIT(IP) | BIT(TCP) | BIT(L4), BEBA_FLAW_BAD_LENGTH, 0x800, 6, 40},
+     "4500 0028 0000 0000 40 06 0000 0a000001 0a000002 04000050 00000001 00000002 4002ffff 00000000",
+     BIT(META) | BIT(IP4) | BIT(IP), BEBA_FLAW_BAD_LENGTH, 0x800, 6, 20},
     {"TCP options beyond the packet", BEBA_LINK_IP,
      "4500 0028 0000 0000 40 06 0000 0a000001 0a000002 04000050 00000001 00000002 f002ffff "
      "00000000",
@@ -380,7 +379,8 @@ static void reads_ids_of_the_right_messages(void **state)
     } rows[] = {
         {"0800 0000 1234 5678", true, true},  {"0000 0000 1234 5678", true, true},
         {"0d00 0000 1234 5678", true, true},  {"0300 0000 1234 5678", false, false},
-        {"2a00 0000 1234 5678", true, false}, {"0800 0000 1234", false, false},
+        {"2a00 0000 1234 5678", true, false}, {"0800 0000 1234", true, false},
+        {"0800 0000 12", false, false},
     };
 
     for (unsigned i = 0; i < sizeof(rows) / sizeof(*rows); i++) {

@@ -97,7 +97,7 @@ static bool icmp_word(const struct beba_packet *p, enum beba_field_id id, uint32
     uint8_t type = p->data[at];
 
     *bit += at * 8;
-    if (at + 8 > p->h.l3_end)
+    if (at + (is_id ? 6 : 8) > p->h.l3_end)
         return false;
     if (v6)
         return type == 128 || type == 129 || (is_id && (type == 160 || type == 161));

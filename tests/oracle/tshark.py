@@ -14,10 +14,9 @@ ip.tso_support:FALSE ip.decode_tos_as_diffserv:TRUE gre.disable:FALSE
 
 # Fields that the registry's own column does not name: other spellings of the same thing by layer.
 EXTRA = """
-frame.number frame.protocols vlan.etype llc.type ieee8021ad.priority ieee8021ad.dei
-ieee8021ad.id ieee8021ah.etype icmpv6.nd.na.target_address ipv6.hopopts.nxt ipv6.dstopts.nxt
-ipv6.routing.nxt ipv6.fraghdr.nxt ah.next_header
-tcp.flags.ace
+frame.number frame.protocols vlan.etype llc.type ieee8021ad.priority ieee8021ad.dei ieee8021ad.id
+ieee8021ad.svid ieee8021ad.cvid ieee8021ah.etype icmpv6.nd.na.target_address ipv6.hopopts.nxt
+ipv6.dstopts.nxt ipv6.routing.nxt ipv6.fraghdr.nxt ah.next_header tcp.flags.ace vxlan.reserved8
 """.split()
 
 LINK = {"eth", "ethertype", "sll", "raw", "vlan", "ieee8021ad", "ieee8021ah", "llc", "mpls"}
@@ -29,6 +28,14 @@ TOKEN = {"eth": "eth", "pbb": "ieee8021ah", "mpls": "mpls", "mpls2": "mpls", "ar
          "ip4": "ip", "ip6": "ipv6", "ip6frag": "ipv6.fraghdr", "icmp": "icmp", "icmp6": "icmpv6",
          "nd": "icmpv6", "tcp": "tcp", "udp": "udp", "sctp": "sctp", "gre": "gre",
          "vxlan": "vxlan", "gtpu": "gtp"}
+
+# The last field of each header's fixed part: where it is missing, tshark shows a part of a header. A
+# header is whole or not there to us, so such a part counts as none.
+LAST = {"eth": "eth.src", "vlan": None, "vlan2": None, "pbb": "ieee8021ah.isid", "mpls": "mpls.ttl",
+        "mpls2": "mpls.ttl", "arp": "arp.dst.proto_ipv4", "ip4": "ip.dst", "ip6": "ipv6.dst",
+        "ip6frag": "ipv6.fraghdr.ident", "icmp": "icmp.checksum", "icmp6": "icmpv6.checksum",
+        "nd": "icmpv6.checksum", "tcp": "tcp.urgent_pointer", "udp": "udp.checksum",
+        "sctp": "sctp.checksum", "gre": "gre.proto", "vxlan": "vxlan.reserved8", "gtpu": "gtp.teid"}
 
 EXTHDR = {"ipv6.hopopts": 1 << 6, "ipv6.routing": 1 << 5, "ipv6.fraghdr": 1 << 4,
           "ipv6.dstopts": 1 << 3, "ah": 1 << 2}
@@ -110,58 +117,62 @@ class Packet:
     def __init__(self, row):
         self.row = row
         self.tokens = outermost(row.get("frame.protocols", [""])[0].split(":"))
+        if "ieee8021ad" in self.tokens and "ieee8021ah.isid" in row:
+            # behind a service tag tshark does not name the I-TAG
+            self.tokens = self.tokens[:self.tokens.index("ieee8021ad") + 1] + ["ieee8021ah"]
 
     def first(self, field, n=0):
         values = self.row.get(field, [])
         return number(values[n]) if len(values) > n else None
 
     def has(self, layer):
+        if layer == "ip":
+            return self.has("ip4") or self.has("ip6")
+        if layer == "l4":
+            return self.has("tcp") or self.has("udp") or self.has("sctp")
         if layer in ("vlan", "vlan2"):
-            tags = self.tokens.count("vlan") + self.tokens.count("ieee8021ad")
-            return tags > 0
-        return layer == "" or TOKEN[layer] in self.tokens
-
-    def version(self, v4, v6, change=lambda v: v):
-        if "ip" in self.tokens:
-            return self.first(v4)
-        if "ipv6" in self.tokens and self.first(v6) is not None:
-            return change(self.first(v6))
-        return None
+            return len(self.tags("priority")) > (layer == "vlan2")
+        return layer == "" or (TOKEN[layer] in self.tokens and self.first(LAST[layer]) is not None)
 
     def get(self, name, layer, wireshark):
+        if not self.has(layer):
+            return None
         special = getattr(self, "get_" + name.replace(".", "_"), None)
         if special:
             return special()
-        if not wireshark or not self.has(layer):
-            return None
         field, _, nth = wireshark.partition("#")
         return self.first(field, int(nth) - 1 if nth else 0)
+
+    def tags(self, field):
+        """Of all tags, outermost first. tshark has a dissector of its own for 0x88a8, which takes two
+        of these in one go; tags inside tunnels do not count."""
+        outer = self.tokens.count("ieee8021ad")
+        inner = self.tokens.count("vlan")
+        if not outer and not inner:
+            return []
+        if outer and "ieee8021ad.svid" in self.row:
+            outer = 2
+        names = {"id": ["ieee8021ad.svid", "ieee8021ad.cvid", "ieee8021ad.id"]}
+        values = [v for f in names.get(field, ["ieee8021ad." + field]) for v in self.row.get(f, [])]
+        return [number(v) for v in values[:outer] + self.row.get("vlan." + field, [])[:inner]]
 
     def get_now(self):
         return int(Decimal(self.row["frame.time_epoch"][0]) * 10**9)
 
     def get_eth_type(self):
         """The last of the type fields before the network layer."""
-        if "eth" not in self.tokens:
-            return None
+        if "ieee8021ah" in self.tokens:
+            return 0x88e7
         if "llc" in self.tokens:
             return self.first("llc.type")
-        if self.has("vlan"):
-            outer = self.tokens.count("ieee8021ad")
-            inner = self.tokens.count("vlan")
-            types = self.row.get("ieee8021ah.etype", [])[:outer]
-            types += self.row.get("vlan.etype", [])[:inner]
-            return number(types[-1]) if len(types) == outer + inner else None
-        return self.first("eth.type")
+        if "vlan" in self.tokens:
+            types = self.row.get("vlan.etype", [])[:self.tokens.count("vlan")]
+            return number(types[-1]) if len(types) == self.tokens.count("vlan") else None
+        return self.first("ieee8021ah.etype" if "ieee8021ad" in self.tokens else "eth.type")
 
     def tag(self, field, n):
-        """ieee8021ad is a dissector of its own for 0x88a8; tags inside tunnels do not count."""
-        if not self.has("vlan"):
-            return None
-        outer = self.tokens.count("ieee8021ad")
-        values = self.row.get("ieee8021ad." + field, [])[:outer]
-        values += self.row.get("vlan." + field, [])[:self.tokens.count("vlan")]
-        return number(values[n]) if len(values) > n else None
+        values = self.tags(field)
+        return values[n] if len(values) > n else None
 
     def get_vlan_id(self):
         return self.tag("id", 0)
@@ -182,20 +193,21 @@ class Packet:
         return self.tag("dei", 1)
 
     def get_ip_version(self):
-        return 4 if "ip" in self.tokens else 6 if "ipv6" in self.tokens else None
+        return 4 if "ip" in self.tokens else 6
+
+    def address(self, which):
+        if "ip" in self.tokens:
+            return self.first("ip." + which) + 0xffff00000000
+        return self.first("ipv6." + which)
 
     def get_ip_src(self):
-        v4 = self.first("ip.src") if "ip" in self.tokens else None
-        return v4 + 0xffff00000000 if v4 is not None else self.version("-", "ipv6.src")
+        return self.address("src")
 
     def get_ip_dst(self):
-        v4 = self.first("ip.dst") if "ip" in self.tokens else None
-        return v4 + 0xffff00000000 if v4 is not None else self.version("-", "ipv6.dst")
+        return self.address("dst")
 
     def get_ip6_proto(self):
         """The last next-header field of the outermost chain."""
-        if "ipv6" not in self.tokens:
-            return None
         chain = [t for t in self.tokens if t in EXTENSION]
         if not chain:
             return self.first("ipv6.nxt")
@@ -204,6 +216,9 @@ class Packet:
 
     def get_ip_proto(self):
         return self.first("ip.proto") if "ip" in self.tokens else self.get_ip6_proto()
+
+    def version(self, v4, v6):
+        return self.first(v4 if "ip" in self.tokens else v6)
 
     def get_ip_dscp(self):
         return self.version("ip.dsfield.dscp", "ipv6.tclass.dscp")
@@ -215,42 +230,31 @@ class Packet:
         return self.version("ip.ttl", "ipv6.hlim")
 
     def get_ip_len(self):
-        return self.version("ip.len", "ipv6.plen", lambda v: v + 40)
+        return self.version("ip.len", "ipv6.plen") + (0 if "ip" in self.tokens else 40)
 
     def get_ip_frag(self):
         if "ip" in self.tokens:
             return int(bool(self.first("ip.flags.mf") or self.first("ip.frag_offset")))
-        if "ipv6" in self.tokens:
-            return int("ipv6.fraghdr" in self.tokens and
-                       bool(self.first("ipv6.fraghdr.more") or self.first("ipv6.fraghdr.offset")))
-        return None
+        return int("ipv6.fraghdr" in self.tokens and
+                   bool(self.first("ipv6.fraghdr.more") or self.first("ipv6.fraghdr.offset")))
 
     def get_ip4_ihl(self):
-        length = self.first("ip.hdr_len") if "ip" in self.tokens else None
-        return length // 4 if length is not None else None
+        return self.first("ip.hdr_len") // 4
 
     def get_ip6_exthdr(self):
-        if "ipv6" not in self.tokens:
-            return None
         last = self.get_ip6_proto()
         return (sum({EXTHDR[t] for t in self.tokens if t in EXTHDR}) |
                 (last == 59) << 0 | (last == 50) << 1)
 
     def get_nd_target(self):
-        if "icmpv6" not in self.tokens:
-            return None
         return self.first({135: "icmpv6.nd.ns.target_address", 136: "icmpv6.nd.na.target_address"}
                           .get(self.first("icmpv6.type"), "-"))
 
     def get_nd_sll(self):
-        if "icmpv6" not in self.tokens or self.first("icmpv6.type") != 135:
-            return None
-        return self.first("icmpv6.opt.src_linkaddr")
+        return self.first("icmpv6.opt.src_linkaddr") if self.first("icmpv6.type") == 135 else None
 
     def get_nd_tll(self):
-        if "icmpv6" not in self.tokens or self.first("icmpv6.type") != 136:
-            return None
-        return self.first("icmpv6.opt.target_linkaddr")
+        return self.first("icmpv6.opt.target_linkaddr") if self.first("icmpv6.type") == 136 else None
 
     def ports(self, which):
         for layer in ("tcp", "udp", "sctp"):
@@ -268,28 +272,22 @@ class Packet:
         """tshark has it for TCP; for UDP and SCTP it is told by the lengths of IP."""
         if "tcp" in self.tokens:
             return self.first("tcp.len")
-        if self.first("udp.srcport") is None and self.first("sctp.srcport") is None:
-            return None
-        if "udp" not in self.tokens and "sctp" not in self.tokens:
-            return None
-        heads = self.first("ip.hdr_len") if "ip" in self.tokens else 40
-        if any(t in EXTENSION for t in self.tokens):
+        if EXTENSION & set(self.tokens):
             return UNKNOWN
+        if self.get_ip_len() + (14 if "eth" in self.tokens else 0) > self.first("frame.len"):
+            return UNKNOWN
+        heads = self.first("ip.hdr_len") if "ip" in self.tokens else 40
         return self.get_ip_len() - heads - (8 if "udp" in self.tokens else 12)
 
     def get_icmp_id(self, field="icmp.ident", types=(0, 8, 13, 14, 15, 16, 17, 18, 42, 43)):
         """Of the outermost message, not of the one inside an error message."""
-        if "icmp" not in self.tokens or self.first("icmp.type") not in types:
-            return None
-        return self.first(field)
+        return self.first(field) if self.first("icmp.type") in types else None
 
     def get_icmp_seq(self):
         return self.get_icmp_id("icmp.seq", (0, 8, 13, 14, 15, 16, 17, 18))
 
     def ecn_flag(self, field, bit):
         """Since accurate ECN, tshark may show the three bits as one number."""
-        if "tcp" not in self.tokens:
-            return None
         ace = self.first("tcp.flags.ace")
         return self.first(field) if ace is None else ace >> bit & 1
 
