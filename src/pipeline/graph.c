@@ -13,6 +13,7 @@ enum {
     INDENT = 4,     /* of its continuation */
     MAX_LINES = 12, /* of one edge or box; the rest is counted */
     MAX_ACTIONS = 3,
+    MAX_ENDS = 3,
 };
 
 enum style { SOLID, ANY_STATE, TIMEOUT };
@@ -186,38 +187,6 @@ static bool is_action(const struct beba_stmt *s)
            s->kind != BEBA_STMT_LET;
 }
 
-/* " / a = 1; b = 2; drop" of the statements that stand directly in the body. */
-static void print_actions(struct graph *g, struct beba_strbuf *out, const char *first,
-                          const struct beba_body *body, const struct beba_verdict *later)
-{
-    const char *between = first ? "; " : " / ";
-    const struct beba_verdict *verdict = later;
-    unsigned shown = 0;
-
-    if (first)
-        beba_strbuf_printf(out, " / %s", first);
-    for (uint32_t i = 0; i < body->n; i++) {
-        const struct beba_stmt *s = &body->stmt[i];
-
-        if (s->kind == BEBA_STMT_VERDICT) {
-            verdict = &s->verdict;
-            break;
-        }
-        if (!is_action(s) || shown > MAX_ACTIONS)
-            continue;
-        beba_strbuf_puts(out, between);
-        between = "; ";
-        if (shown++ == MAX_ACTIONS)
-            beba_strbuf_puts(out, "...");
-        else
-            beba_stmt_print(out, g->p, g->t, s);
-    }
-    if (verdict) {
-        beba_strbuf_puts(out, between);
-        beba_verdict_print(out, g->p, g->t, verdict);
-    }
-}
-
 static const struct beba_verdict *own_verdict(const struct beba_body *body)
 {
     for (uint32_t i = 0; i < body->n; i++)
@@ -250,6 +219,100 @@ static bool may_stay(const struct beba_body *body, bool *ended, unsigned depth)
             return false;
     }
     return true;
+}
+
+/* Ways that a body may end, as text, each once. */
+struct ends {
+    struct beba_strbuf text[MAX_ENDS];
+    unsigned n;
+    bool more;
+};
+
+static void add_end(struct graph *g, struct ends *ends, const struct beba_verdict *v)
+{
+    struct beba_strbuf text = {0};
+
+    beba_verdict_print(&text, g->p, g->t, v);
+    for (unsigned i = 0; i < ends->n; i++) {
+        if (!strcmp(beba_strbuf_str(&text), beba_strbuf_str(&ends->text[i]))) {
+            beba_strbuf_free(&text);
+            return;
+        }
+    }
+    if (ends->n < MAX_ENDS) {
+        ends->text[ends->n++] = text;
+        return;
+    }
+    beba_strbuf_free(&text);
+    ends->more = true;
+}
+
+/* stays: only of those ways that enter no state. */
+static void add_ends(struct graph *g, struct ends *ends, const struct beba_body *body, bool stays,
+                     unsigned depth)
+{
+    bool ended;
+
+    if (stays && !may_stay(body, &ended, 0))
+        return;
+    for (uint32_t i = 0; i < body->n && depth <= BEBA_MAX_DEPTH; i++) {
+        const struct beba_stmt *s = &body->stmt[i];
+
+        if (s->kind == BEBA_STMT_VERDICT) {
+            add_end(g, ends, &s->verdict);
+            return;
+        }
+        if (s->kind == BEBA_STMT_IF) {
+            add_ends(g, ends, &s->then, stays, depth + 1);
+            add_ends(g, ends, &s->otherwise, stays, depth + 1);
+        }
+    }
+}
+
+/* "drop", "output(1) or output(2)". later is the verdict after the body, NULL = the table's
+ * default. */
+static void print_ends(struct graph *g, struct beba_strbuf *out, const struct beba_body *body,
+                       const struct beba_verdict *later, bool stays)
+{
+    static const struct beba_verdict drop = {.kind = BEBA_VERDICT_DROP};
+    struct ends ends = {0};
+
+    if (!later)
+        later = g->t->dflt.kind == BEBA_VERDICT_NONE ? &drop : &g->t->dflt;
+    add_ends(g, &ends, body, stays, 0);
+    if (!beba_body_decides(body))
+        add_end(g, &ends, later);
+    for (unsigned i = 0; i < ends.n; i++) {
+        beba_strbuf_printf(out, "%s%s", i ? " or " : "", beba_strbuf_str(&ends.text[i]));
+        beba_strbuf_free(&ends.text[i]);
+    }
+    beba_strbuf_puts(out, ends.more ? " or ..." : "");
+}
+
+/* " / a = 1; b = 2; drop" of the statements that stand directly in the body. */
+static void print_actions(struct graph *g, struct beba_strbuf *out, const char *first,
+                          const struct beba_body *body, const struct beba_verdict *later,
+                          bool stays)
+{
+    const char *between = first ? "; " : " / ";
+    unsigned shown = 0;
+
+    if (first)
+        beba_strbuf_printf(out, " / %s", first);
+    for (uint32_t i = 0; i < body->n && body->stmt[i].kind != BEBA_STMT_VERDICT; i++) {
+        const struct beba_stmt *s = &body->stmt[i];
+
+        if (!is_action(s) || shown > MAX_ACTIONS)
+            continue;
+        beba_strbuf_puts(out, between);
+        between = "; ";
+        if (shown++ == MAX_ACTIONS)
+            beba_strbuf_puts(out, "...");
+        else
+            beba_stmt_print(out, g->p, g->t, s);
+    }
+    beba_strbuf_puts(out, between);
+    print_ends(g, out, body, later, stays);
 }
 
 /* An edge for each goto; guard is how one gets to this body, later the verdict that follows it. */
@@ -285,7 +348,7 @@ static void add_gotos(struct graph *g, uint32_t from, enum style style, const ch
         struct edge *e = self ? &g->box[from] : edge_between(g, from, enters->id, style);
 
         beba_strbuf_puts(&line, guard);
-        print_actions(g, &line, self ? "restart" : NULL, body, later);
+        print_actions(g, &line, self ? "restart" : NULL, body, later, false);
         if (e)
             add_line(e, beba_strbuf_str(&line));
         beba_strbuf_free(&line);
@@ -305,7 +368,7 @@ static void add_rule(struct graph *g, uint32_t from, enum style style, const str
     print_guard(g, &guard, r);
     add_gotos(g, from, style, beba_strbuf_str(&guard), &r->body, NULL, 0);
     if (may_stay(&r->body, &ended, 0)) {
-        print_actions(g, &guard, NULL, &r->body, NULL);
+        print_actions(g, &guard, NULL, &r->body, NULL, true);
         add_line(&g->box[from], beba_strbuf_str(&guard));
     }
     beba_strbuf_free(&guard);
@@ -412,6 +475,8 @@ static void draw_title(struct graph *g)
         beba_strbuf_putc(&g->word, '\n');
     }
     beba_strbuf_puts(g->out, "        label=<<b>");
+    if (g->p->n_tables > 1)
+        beba_strbuf_printf(g->out, "%u. ", g->index + 1);
     put_html(g->out, t->name);
     beba_strbuf_puts(g->out, "</b><br align=\"left\"/><font point-size=\"9\">");
     put_html(g->out, beba_strbuf_str(&g->word));
@@ -434,7 +499,7 @@ static void draw_table(struct graph *g)
 {
     const struct beba_table *t = g->t;
 
-    beba_strbuf_printf(g->out, "    subgraph cluster_%u {\n", g->index);
+    beba_strbuf_printf(g->out, "    subgraph cluster_%u {\n        margin=14;\n", g->index);
     draw_title(g);
     if (t->lookup.kind == BEBA_KEY_NONE) {
         draw_box(g, 0, NULL, "");

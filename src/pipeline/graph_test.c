@@ -99,6 +99,27 @@ static void test_gotos_inside_ifs(void **state)
     beba_pipeline_free(p);
 }
 
+/* What ends a rule is told also when it stands in an if, or in the table's default. */
+static void test_every_end(void **state)
+{
+    struct beba_pipeline *p = beba_pipeline_new();
+    struct beba_table *t = add_knocking(p);
+    struct beba_strbuf out = {0};
+    const char *s;
+
+    t->rule[1].body =
+        body(p, 1, when(num(p, 1, 1), body(p, 1, say(BEBA_VERDICT_FLOOD)), body(p, 0)));
+    t->rule[3].body = body(p, 1, go(0));
+    t->dflt.kind = BEBA_VERDICT_PUNT;
+    s = dot(p, &out);
+    expect_in(s, "else / flood or punt<br");
+    expect_in(s, "t0_s1 -> t0_s0 [label=\"else / punt\\l\"];");
+    t->dflt.kind = BEBA_VERDICT_NONE;
+    expect_in(dot(p, &out), "else / flood or drop<br");
+    beba_strbuf_free(&out);
+    beba_pipeline_free(p);
+}
+
 static void test_loops_any_state_and_stateless(void **state)
 {
     struct beba_pipeline *p = beba_pipeline_new();
@@ -155,6 +176,7 @@ int main(void)
         cmocka_unit_test(test_is_the_same_each_time),
         cmocka_unit_test(test_escapes),
         cmocka_unit_test(test_gotos_inside_ifs),
+        cmocka_unit_test(test_every_end),
         cmocka_unit_test(test_loops_any_state_and_stateless),
         cmocka_unit_test(test_bounds_what_it_draws),
     };

@@ -173,12 +173,13 @@ static void infix(const struct printer *f, const struct beba_expr *e, unsigned d
 {
     unsigned precedence = beba_ops[e->op].precedence;
     bool comparison = e->op >= BEBA_OP_EQ && e->op <= BEBA_OP_GE;
+    bool chain = e->op == e->arg[1]->op && (e->op == BEBA_OP_LAND || e->op == BEBA_OP_LOR);
 
     if (!comparison || !state_constant(f, e->arg[0], e->arg[1]))
         expr(f, e->arg[0], precedence + comparison, depth + 1);
     beba_strbuf_printf(f->out, " %s ", beba_ops[e->op].name);
     if (!comparison || !state_constant(f, e->arg[1], e->arg[0]))
-        expr(f, e->arg[1], precedence + 1, depth + 1);
+        expr(f, e->arg[1], precedence + !chain, depth + 1);
 }
 
 static void prefix(const struct printer *f, const struct beba_expr *e, unsigned depth)

@@ -49,6 +49,10 @@ static void test_minimal_parentheses(void **state)
                 "true && false || false");
     expect_expr(p, op2(p, BEBA_OP_LAND, 1, op2(p, BEBA_OP_LOR, 1, t, f), f),
                 "(true || false) && false");
+    expect_expr(p, op2(p, BEBA_OP_LAND, 1, t, op2(p, BEBA_OP_LAND, 1, f, t)),
+                "true && false && true");
+    expect_expr(p, op2(p, BEBA_OP_LOR, 1, t, op2(p, BEBA_OP_LOR, 1, f, t)),
+                "true || false || true");
     expect_expr(p, ex(p, BEBA_OP_NOT, 1, 0, 1, op2(p, BEBA_OP_EQ, 1, a, b)), "!(1 == 2)");
     expect_expr(p, ex(p, BEBA_OP_NOT, 1, 0, 1, ex(p, BEBA_OP_NOT, 1, 0, 1, t)), "!!true");
     expect_expr(p, ex(p, BEBA_OP_NEG, 64, 0, 1, sum), "-(1 + 2)");
