@@ -567,8 +567,8 @@ BEBA_INLINE bool beba_ft_is_initial(const struct beba_ft *ft, uint32_t state, co
     return beba_ft_is_initial_as(ft, beba_ft_shape_of(ft), state, regs);
 }
 
-/* True when timeouts (seen: what they made of an entry) ended the entry: they led to the initial state,
- * which has none itself. Whatever its registers hold, the key starts anew. */
+/* True when timeouts (seen: what they made of an entry) ended the entry: they led to the initial
+ * state, which has none itself. Whatever its registers hold, the key starts anew. */
 BEBA_INLINE bool beba_ft_is_over(const struct beba_ft *ft, const struct beba_seen *seen)
 {
     const struct beba_timeouts *t = BEBA_FT_STATES(ft);

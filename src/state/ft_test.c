@@ -412,8 +412,9 @@ static void sweeps(void **state)
     uint64_t other = 3;
 
     open_table(&f, 1000, BEBA_FT_REFUSE);
-    beba_ft_store(f.ft, add(f.ft, 1, 0), 2, 1000, 1000, NULL);   /* frees at 1150 */
-    beba_ft_store(f.ft, add(f.ft, 2, 0), 2, 1000, 1000, &other); /* so does this, whatever it holds */
+    beba_ft_store(f.ft, add(f.ft, 1, 0), 2, 1000, 1000, NULL); /* frees at 1150 */
+    beba_ft_store(f.ft, add(f.ft, 2, 0), 2, 1000, 1000,
+                  &other); /* so does this, whatever it holds */
     beba_ft_store(f.ft, add(f.ft, 3, 0), 5, 1000, 1000, NULL);
     assert_int_equal(beba_ft_sweep(f.ft, ~0u, 1049, report, &r), 0);
     assert_int_equal(r.n, 0);
