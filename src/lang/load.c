@@ -266,7 +266,7 @@ static int lower(struct loader *l, const char *path)
                          beba_report(l->diags, C_NO_RULES, (struct beba_loc){0, 0, 0},
                                      "this file has no machine"),
                          "the smallest is 'machine all { always { pass } }'");
-    if (!l->diags->errors)
+    if (!c.syntax_errors)
         beba_check_machines(&c);
     if (c.no_memory)
         return -ENOMEM;

@@ -36,7 +36,6 @@ struct sym {
     struct beba_expr *value; /* SYM_CONST; NULL when it is wrong */
     struct beba_range range;
     struct beba_type type; /* of range, SYM_LET */
-    uint32_t scope;        /* SYM_LET: the block it stands in, for messages */
     bool hidden;           /* SYM_LET: its block has ended */
 };
 
@@ -58,7 +57,6 @@ struct machine {
     struct beba_type let_type[BEBA_MAX_LETS + 1];
     struct beba_expr *let_value[BEBA_MAX_LETS + 1];
     bool too_many_lets;
-    bool states_ok; /* every state was lowered without a syntax error in it */
 };
 
 struct lower {
@@ -173,7 +171,8 @@ void beba_lower_machines(struct lower *c);
 void beba_lower_tests(struct lower *c);
 bool beba_lower_packet(struct lower *c, const struct ast_packet *a, struct beba_build *out);
 
-/* check.c: what finished tables say about states, rules and packets. Only called without errors. */
+/* check.c: what the tables say about states, rules and packets. Only called when the whole text
+ * could be read. */
 void beba_check_machines(struct lower *c);
 
 #endif

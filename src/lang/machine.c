@@ -4,7 +4,7 @@
 #include <inttypes.h>
 #include <string.h>
 
-#include "lang/lower.h"
+#include "lang/check.h"
 
 enum {
     DEFAULT_CAPACITY = 65536,
@@ -364,8 +364,11 @@ static void lower_rules(struct lower *c, const struct ast_state *s, uint32_t sta
             break;
         out->loc = r->loc;
         out->label = beba_keep(c, r->label);
-        if (r->kind == R_ON)
+        if (r->kind == R_ON) {
             out->guard = beba_lower_bool(c, r->guard);
+            if (!out->guard)
+                out->guard = beba_opaque_guard(c, r->loc);
+        }
         if (out->guard && out->guard->op == BEBA_OP_CONST && out->guard->k.lo)
             out->guard = NULL; /* on true */
         out->body = beba_lower_body(c, r->body);
