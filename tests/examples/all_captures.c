@@ -16,16 +16,23 @@
 #include <dirent.h>
 #include <errno.h>
 #include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
-enum { MAX_PROGRAMS = 256, ROOM = 64, CAPACITY = 4096, DLT_ETHERNET = 1 };
+enum {
+    MAX_PROGRAMS = 256,
+    ROOM = 64,
+    CAPACITY = 4096,
+    DLT_ETHERNET = 1,
+    BUFFER = BEBA_READER_BATCH * (ROOM + BEBA_CAPTURE_MAX + ROOM),
+};
 
 struct runner {
     const char *path;
     struct beba_program *program;
-    struct beba_engine *engine;
+    struct beba_engine *engine, *batch_engine;
     uint64_t packets, changed;
 };
 
@@ -33,7 +40,7 @@ struct run {
     struct runner runner[MAX_PROGRAMS];
     unsigned n_runners;
     struct beba_writer *before, *after;
-    uint8_t *buffer;
+    uint8_t *buffer, *buffer2;
     uint64_t captures, skipped, packets;
     unsigned faults;
 };
@@ -65,6 +72,8 @@ static int load(struct run *r, const char *path)
     }
     if (!rc)
         rc = beba_engine_new(runner->program->pipeline, &opts, &runner->engine, &err);
+    if (!rc)
+        rc = beba_engine_new(runner->program->pipeline, &opts, &runner->batch_engine, &err);
     if (rc)
         fprintf(stderr, "%s: %s\n", path, err.what[0] ? err.what : strerror(-rc));
     else
@@ -75,7 +84,7 @@ static int load(struct run *r, const char *path)
 }
 
 static void check_result(struct run *r, const struct runner *at, const char *capture,
-                         const struct beba_packet *was, struct beba_packet *p,
+                         uint64_t number, const struct beba_packet *was, struct beba_packet *p,
                          const struct beba_result *result)
 {
     const struct beba_pipeline *pipeline = at->program->pipeline;
@@ -83,18 +92,18 @@ static void check_result(struct run *r, const struct runner *at, const char *cap
 
     if (result->verdict == BEBA_VERDICT_NONE || result->verdict == BEBA_VERDICT_NEXT ||
         result->verdict >= BEBA_N_VERDICTS)
-        fault(r, at, capture, r->packets, "no final verdict");
+        fault(r, at, capture, number, "no final verdict");
     if (result->table >= pipeline->n_tables && result->reason != BEBA_REASON_END)
-        fault(r, at, capture, r->packets, "verdict of a table that does not exist");
+        fault(r, at, capture, number, "verdict of a table that does not exist");
     if (p->wire_len < p->len || p->now != was->now)
-        fault(r, at, capture, r->packets, "length or time changed");
+        fault(r, at, capture, number, "length or time changed");
     wrong_before = beba_packet_checksums(was, &had);
     beba_packet_parse(p);
     if (p->h.layers != was->h.layers)
-        fault(r, at, capture, r->packets, "headers appeared or went");
+        fault(r, at, capture, number, "headers appeared or went");
     wrong_after = beba_packet_checksums(p, &has);
     if (has != had || wrong_after & ~wrong_before)
-        fault(r, at, capture, r->packets, "a checksum that was right is wrong");
+        fault(r, at, capture, number, "a checksum that was right is wrong");
 }
 
 static int save(struct run *r, const struct beba_packet *was, const struct beba_packet *p)
@@ -104,33 +113,66 @@ static int save(struct run *r, const struct beba_packet *was, const struct beba_
     return rc ? rc : beba_writer_put(r->after, p->now, p->data, p->len, p->wire_len, NULL);
 }
 
-static int run_packet(struct run *r, const char *capture, struct beba_packet *packet, int dlt)
+/* Copies of n packets, one after the other in buffer, each with a little room around it. */
+static void copy_packets(uint8_t *buffer, struct beba_packet *const *from, unsigned n,
+                         struct beba_packet *to)
 {
+    for (unsigned i = 0; i < n; i++) {
+        to[i] = *from[i];
+        to[i].data = buffer + ROOM;
+        to[i].headroom = to[i].tailroom = ROOM;
+        memset(buffer, 0x55, ROOM);
+        memcpy(to[i].data, from[i]->data, from[i]->len);
+        memset(to[i].data + to[i].len, 0xaa, ROOM);
+        buffer += ROOM + to[i].len + ROOM;
+    }
+}
+
+static bool same_bytes(const struct beba_packet *a, const struct beba_packet *b)
+{
+    return a->len == b->len && !memcmp(a->data, b->data, a->len);
+}
+
+/* One packet at a time, then all together in an engine of its own: the results must agree. */
+static int run_batch(struct run *r, const char *capture, struct beba_packet *const *packet,
+                     unsigned n, int dlt)
+{
+    struct beba_packet one[BEBA_READER_BATCH], all[BEBA_READER_BATCH], *list[BEBA_READER_BATCH];
+    struct beba_result result, results[BEBA_READER_BATCH];
     struct beba_event event;
-    struct beba_result result;
 
-    beba_packet_parse(packet);
-    r->packets++;
-    for (unsigned i = 0; i < r->n_runners; i++) {
-        struct runner *runner = &r->runner[i];
-        struct beba_packet copy = *packet, *list = &copy;
+    for (unsigned i = 0; i < n; i++) {
+        beba_packet_parse(packet[i]);
+        list[i] = &all[i];
+    }
+    for (unsigned k = 0; k < r->n_runners; k++) {
+        struct runner *runner = &r->runner[k];
 
-        copy.data = r->buffer + ROOM;
-        copy.headroom = copy.tailroom = ROOM;
-        memset(r->buffer, 0x55, ROOM);
-        memcpy(copy.data, packet->data, packet->len);
-        memset(copy.data + copy.len, 0xaa, ROOM);
-        beba_engine_run(runner->engine, &list, 1, &result);
-        check_result(r, runner, capture, packet, &copy, &result);
-        runner->packets++;
+        copy_packets(r->buffer, packet, n, one);
+        copy_packets(r->buffer2, packet, n, all);
+        beba_engine_run(runner->batch_engine, list, n, results);
+        for (unsigned i = 0; i < n; i++) {
+            struct beba_packet *p = &one[i];
+
+            beba_engine_run(runner->engine, &p, 1, &result);
+            check_result(r, runner, capture, r->packets + i + 1, packet[i], p, &result);
+            if (result.verdict != results[i].verdict || result.port != results[i].port ||
+                result.reason != results[i].reason || result.rule != results[i].rule ||
+                !same_bytes(p, &all[i]))
+                fault(r, runner, capture, r->packets + i + 1, "differs in a batch");
+            runner->packets++;
+            if (same_bytes(p, packet[i]))
+                continue;
+            runner->changed++;
+            if (r->before && dlt == DLT_ETHERNET && save(r, packet[i], p))
+                return -EIO;
+        }
         while (beba_engine_event(runner->engine, &event))
             ;
-        if (copy.len == packet->len && !memcmp(copy.data, packet->data, copy.len))
-            continue;
-        runner->changed++;
-        if (r->before && dlt == DLT_ETHERNET && save(r, packet, &copy))
-            return -EIO;
+        while (beba_engine_event(runner->batch_engine, &event))
+            ;
     }
+    r->packets += n;
     return 0;
 }
 
@@ -138,8 +180,8 @@ static int run_capture(struct run *r, const char *path)
 {
     struct beba_reader *reader;
     struct beba_error err = {0};
-    struct beba_packet packet;
-    int rc = beba_reader_open(path, &reader, &err);
+    struct beba_packet *const *packets;
+    int n, rc = beba_reader_open(path, &reader, &err);
 
     if (rc == -ENOTSUP || rc == -EINVAL) { /* a link type beba does not read, or nothing in it */
         r->skipped++;
@@ -150,13 +192,11 @@ static int run_capture(struct run *r, const char *path)
         return rc;
     }
     r->captures++;
-    while ((rc = beba_reader_next(reader, &packet, &err)) == 1) { /* cut ones: up to there */
-        rc = run_packet(r, path, &packet, beba_reader_dlt(reader));
-        if (rc)
-            break;
-    }
-    beba_reader_close(reader);
-    return rc == -EIO && !err.what[0] ? rc : 0;
+    rc = 0;
+    while (!rc && (n = beba_reader_batch(reader, &packets, BEBA_READER_BATCH, &err)) > 0)
+        rc = run_batch(r, path, packets, (unsigned)n, beba_reader_dlt(reader));
+    beba_reader_close(reader); /* of a capture that is cut or corrupt: what came before that */
+    return rc;
 }
 
 static int is_capture(const struct dirent *entry)
@@ -250,8 +290,9 @@ int main(int argc, char **argv)
         rc = open_writers(&r, argv[2]);
         i = 3;
     }
-    r.buffer = malloc(ROOM + BEBA_CAPTURE_MAX + ROOM);
-    if (!r.buffer)
+    r.buffer = malloc(BUFFER);
+    r.buffer2 = malloc(BUFFER);
+    if (!r.buffer || !r.buffer2)
         rc = -ENOMEM;
     for (; !rc && i < argc && strcmp(argv[i], "--"); i++)
         rc = load(&r, argv[i]);
@@ -266,8 +307,10 @@ int main(int argc, char **argv)
         rc = -EIO;
     for (i = 0; (unsigned)i < r.n_runners; i++) {
         beba_engine_free(r.runner[i].engine);
+        beba_engine_free(r.runner[i].batch_engine);
         beba_program_free(r.runner[i].program);
     }
     free(r.buffer);
+    free(r.buffer2);
     return rc || r.faults ? 1 : 0;
 }
