@@ -77,13 +77,17 @@ bool beba_field_read_wide(const struct beba_packet *p, enum beba_field_id id,
  * nothing done, when the packet lacks it or it is read-only. */
 bool beba_field_write(struct beba_packet *p, enum beba_field_id id, struct beba_u128 v);
 
-/* Editing. 0, -ENOBUFS (no head- or tailroom), -EINVAL (no such layer, not Ethernet). */
+/* Editing. 0, -ENOBUFS (no head- or tailroom), -EINVAL (no such layer, not Ethernet, a type that is
+ * none of VLAN's or MPLS's). Tags and labels go right behind the Ethernet addresses, before all
+ * others (OpenFlow 1.3.5, section 5.12); a pop takes the outermost, and ethertype says what is now
+ * behind. */
 int beba_packet_push_vlan(struct beba_packet *p, uint16_t tpid, uint16_t tci);
 int beba_packet_pop_vlan(struct beba_packet *p);
 int beba_packet_push_mpls(struct beba_packet *p, uint16_t ethertype, uint32_t label, uint8_t ttl);
 int beba_packet_pop_mpls(struct beba_packet *p, uint16_t ethertype);
 
-/* swap eth, swap ip, swap l4: exchanges source and destination. False when the layer is absent. */
+/* swap eth, swap ip, swap l4: exchanges source and destination. False when the layer is absent, or
+ * is none of these (IP4, IP6, TCP, UDP and SCTP are, too). */
 bool beba_packet_swap(struct beba_packet *p, enum beba_layer layer);
 
 /* Checks the checksums the packet carries. Bits: 1 IPv4 header, 2 transport (only where the whole
@@ -104,7 +108,7 @@ struct beba_build {
     uint32_t layers; /* 1 << enum beba_layer: headers wanted although no field of them is set */
     const uint8_t *payload; /* bytes after the last header */
     uint32_t payload_len;
-    uint32_t frame_len; /* pad with zero payload up to this many bytes; 0 = no padding */
+    uint32_t frame_len; /* pad with zero payload up to this many bytes; no effect if longer */
 };
 
 struct beba_error;

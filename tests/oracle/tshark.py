@@ -5,11 +5,10 @@ import ipaddress
 import subprocess
 from decimal import Decimal
 
-# One packet at a time: no reassembly, no names, no numbers relative to a connection.
+# One packet at a time: no reassembly, no numbers relative to a connection.
 OPTIONS = """
-ip.defragment:FALSE ipv6.defragment:FALSE tcp.desegment_tcp_streams:FALSE
-tcp.relative_sequence_numbers:FALSE tcp.analyze_sequence_numbers:FALSE tcp.try_heuristic_first:FALSE
-ip.tso_support:FALSE ip.decode_tos_as_diffserv:TRUE gre.disable:FALSE
+ip.defragment:FALSE ipv6.defragment:FALSE ip.tso_support:FALSE tcp.desegment_tcp_streams:FALSE
+tcp.relative_sequence_numbers:FALSE tcp.analyze_sequence_numbers:FALSE
 """.split()
 
 # Fields that the registry's own column does not name: other spellings of the same thing by layer.
@@ -57,10 +56,9 @@ def run(path, fields):
     have = known_fields()
     missing = [f for f in fields if f not in have]
     assert not missing, f"this tshark has no {missing}"
-    known = {o for o in OPTIONS if o.split(":")[0] in preferences()}
     command = ["tshark", "-n", "-r", path, "-T", "fields", "-E", "separator=/t", "-E",
                "occurrence=a", "-E", "aggregator=,"]
-    for option in sorted(known):
+    for option in OPTIONS:
         command += ["-o", option]
     for field in fields:
         command += ["-e", field]
@@ -68,16 +66,6 @@ def run(path, fields):
     for line in out.stdout.decode().splitlines():
         values = line.split("\t")
         yield {f: v.split(",") for f, v in zip(fields, values) if v}
-
-
-def preferences(cache=[]):
-    """Names of the preferences this tshark has."""
-    if not cache:
-        out = subprocess.run(["tshark", "-G", "defaultprefs"], stdout=subprocess.PIPE,
-                             stderr=subprocess.DEVNULL, check=True)
-        names = (line.lstrip("#").split(":")[0].strip() for line in out.stdout.decode().splitlines())
-        cache.append(set(names))
-    return cache[0]
 
 
 def outermost(protocols):
