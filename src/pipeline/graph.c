@@ -445,10 +445,14 @@ static void draw_edge(struct graph *g, struct edge *e)
         [ANY_STATE] = "style=dashed, ",
         [TIMEOUT] = "style=dashed, color=\"#b05a00\", fontcolor=\"#b05a00\", ",
     };
+    bool back;
 
     finish_lines(e);
-    beba_strbuf_printf(g->out, "        t%u_s%u -> t%u_s%u [%slabel=", g->index, e->from, g->index,
-                       e->to, styles[e->style]);
+    /* the way back to the start is drawn from there, so that the start stands above */
+    back = e->style == TIMEOUT && !e->to;
+    beba_strbuf_printf(g->out, "        t%u_s%u -> t%u_s%u [%s%slabel=", g->index,
+                       back ? e->to : e->from, g->index, back ? e->from : e->to, styles[e->style],
+                       back ? "dir=back, " : "");
     put_quoted(g->out, beba_strbuf_str(&e->text));
     beba_strbuf_puts(g->out, "];\n");
 }

@@ -36,7 +36,8 @@ static void test_states_and_edges(void **state)
     expect_in(s, "t0_start -> t0_s0;");
     expect_in(s, "t0_s0 -> t0_s1 [label=\"udp.dst == 1111 / drop\\l\"];");
     expect_in(s, "t0_s1 -> t0_s0 [label=\"else / drop\\l\"];");
-    expect_in(s, "fontcolor=\"#b05a00\", label=\"idle 1s\\l\"];");
+    expect_in(s, "fontcolor=\"#b05a00\", dir=back, label=\"idle 1s\\l\"];");
+    expect_in(s, "t0_s0 -> t0_s1 [style=dashed");
     expect_in(s, "label=\"idle 1m\\lhard 1h\\l\"];"); /* one edge for both */
     expect_in(s, "<b>open</b><br/><font point-size=\"9\">tcp.dst == 22 / pass<br align=\"left\"/>"
                  "else / drop<br align=\"left\"/></font>");

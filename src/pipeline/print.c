@@ -169,6 +169,22 @@ static bool state_constant(const struct printer *f, const struct beba_expr *e,
     return name;
 }
 
+/* state(m) in {a, b}: every state by its name. */
+static void print_states(const struct printer *f, const struct beba_expr *e)
+{
+    const struct beba_table *t = &f->p->table[e->arg[0]->id];
+    const char *between = "";
+
+    beba_strbuf_putc(f->out, '{');
+    for (uint32_t i = 0; i < e->n_ranges; i++) {
+        for (uint64_t s = e->range[i].lo.lo; s <= e->range[i].hi.lo && s < t->n_states; s++) {
+            beba_strbuf_printf(f->out, "%s%s", between, t->state[s].name);
+            between = ", ";
+        }
+    }
+    beba_strbuf_putc(f->out, '}');
+}
+
 static void infix(const struct printer *f, const struct beba_expr *e, unsigned depth)
 {
     unsigned precedence = beba_ops[e->op].precedence;
@@ -246,7 +262,10 @@ static void bare(const struct printer *f, const struct beba_expr *e, unsigned de
     case BEBA_OP_IN_LIST:
         expr(f, e->arg[0], 4, depth + 1);
         beba_strbuf_puts(f->out, " in ");
-        print_list(f->out, e->arg[0]->type, e->range, e->n_ranges);
+        if (f->p && e->arg[0]->op == BEBA_OP_STATE && e->arg[0]->id < f->p->n_tables)
+            print_states(f, e);
+        else
+            print_list(f->out, e->arg[0]->type, e->range, e->n_ranges);
         break;
     case BEBA_OP_IN_SET:
         expr(f, e->arg[0], 4, depth + 1);

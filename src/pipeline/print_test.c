@@ -74,6 +74,7 @@ static void test_leaves_and_lists(void **state)
     static const struct beba_range net6[] = {
         {{0x20010db800000000, 0}, {0x20010db8ffffffff, UINT64_MAX}}};
     static const struct beba_range odd[] = {{{0, 0xffff0a000001}, {0, 0xffff0a000002}}};
+    static const struct beba_range states[] = {{{0, 0}, {0, 0}}, {{0, 2}, {0, 9}}};
     static const struct beba_range all[] = {{{0, 0}, {UINT64_MAX, UINT64_MAX}}};
 
     add_reg(t, "tokens", BEBA_KIND_UINT, 64, 0);
@@ -107,6 +108,8 @@ static void test_leaves_and_lists(void **state)
                 "state(port_knocking) == open");
     expect_expr(p, op2(p, BEBA_OP_EQ, 1, ex(p, BEBA_OP_STATE, 32, 0, 0), num(p, 32, 0xffffffff)),
                 "state(port_knocking) == 4294967295");
+    expect_expr(p, in(p, ex(p, BEBA_OP_STATE, 32, 0, 0), 2, states),
+                "state(port_knocking) in {closed, open}");
     e = ex(p, BEBA_OP_MAP4, 128, 0, 1, field(p, BEBA_F_IP4_SRC));
     expect_expr(p, op2(p, BEBA_OP_EQ, 1, field(p, BEBA_F_IP_SRC), e), "ip.src == ip4.src");
     expect_expr(p, NULL, "...");
