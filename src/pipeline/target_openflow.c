@@ -68,7 +68,7 @@ static bool is_comparison(const struct beba_expr *e)
     return e->op >= BEBA_OP_EQ && e->op <= BEBA_OP_GE;
 }
 
-/* field == constant, field & mask == constant: the match does it. */
+/* field == constant, also masked or shifted: the match does it. */
 static bool is_match(const struct beba_expr *e)
 {
     const struct beba_expr *a = e->arg[0], *b = e->arg[1];
@@ -76,6 +76,8 @@ static bool is_match(const struct beba_expr *e)
     if ((e->op != BEBA_OP_EQ && e->op != BEBA_OP_NE) || b->op != BEBA_OP_CONST)
         return false;
     if (a->op == BEBA_OP_AND && a->arg[1]->op == BEBA_OP_CONST)
+        a = a->arg[0];
+    if (a->op == BEBA_OP_SHR && a->arg[1]->op == BEBA_OP_CONST)
         a = a->arg[0];
     return a->op == BEBA_OP_FIELD;
 }

@@ -200,6 +200,10 @@ static void test_openflow_conditions(void **state)
     e = op2(p, BEBA_OP_AND, 12, field(p, BEBA_F_TCP_FLAGS), num(p, 12, 2));
     expect_none(guarded(p, op2(p, BEBA_OP_EQ, 1, e, num(p, 12, 2))), BEBA_TARGET_OPENFLOW);
     p = knocking();
+    e = op2(p, BEBA_OP_SHR, 48, field(p, BEBA_F_ETH_SRC), num(p, 8, 40)); /* the group bit */
+    e = op2(p, BEBA_OP_AND, 1, e, num(p, 1, 1));
+    expect_none(guarded(p, op2(p, BEBA_OP_EQ, 1, e, num(p, 1, 1))), BEBA_TARGET_OPENFLOW);
+    p = knocking();
     n = ex(p, BEBA_OP_REG, 32, 0, 0);
     e = op2(p, BEBA_OP_GT, 1, op2(p, BEBA_OP_ADD, 64, n, n), num(p, 32, 5));
     expect_one(guarded(p, e), BEBA_TARGET_OPENFLOW, "it computes nothing");
