@@ -20,6 +20,9 @@ struct beba_writer;
 enum { BEBA_HEADROOM = 128, BEBA_TAILROOM = 128 };
 enum { BEBA_CAPTURE_MAX = 262144 }; /* most bytes of one packet */
 
+/* "libpcap version 1.10.3" */
+const char *beba_capture_library(void);
+
 /* -ENOENT and so on, -EINVAL (not a capture), -ENOTSUP (link type that beba does not know). */
 int beba_reader_open(const char *path, struct beba_reader **out, struct beba_error *err);
 /* The next packet, in the reader's buffer until the next call; now = its timestamp in ns, in_port =

@@ -315,6 +315,11 @@ int beba_reader_dlt(const struct beba_reader *r)
     return r->type->write_dlt;
 }
 
+const char *beba_capture_library(void)
+{
+    return pcap_lib_version();
+}
+
 void beba_reader_close(struct beba_reader *r)
 {
     if (!r)

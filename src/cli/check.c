@@ -1,0 +1,161 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+/* beba check: all errors and warnings of programs, and what they will need. */
+#include "cli/cli.h"
+#include "cli/commands.h"
+#include "pipeline/target.h"
+
+#include <limits.h>
+
+struct opts {
+    const char *target;
+    bool no_warnings, strict, json;
+};
+
+static const struct cli_option options[] = {
+    {.name = "target",
+     .letter = 't',
+     .kind = CLI_STRING,
+     .arg = "TARGET",
+     .choices = "interp|xdp|tc|native|openflow",
+     .offset = offsetof(struct opts, target),
+     .help = "Also say what TARGET cannot do of the program, and why: interp, xdp, tc, native or "
+             "openflow."},
+    {.name = "no-warnings",
+     .letter = 'W',
+     .kind = CLI_FLAG,
+     .offset = offsetof(struct opts, no_warnings),
+     .help = "Errors only."},
+    {.name = "strict",
+     .letter = 's',
+     .kind = CLI_FLAG,
+     .offset = offsetof(struct opts, strict),
+     .help = "Fail when there are warnings, too."},
+    {.name = "json",
+     .kind = CLI_FLAG,
+     .offset = offsetof(struct opts, json),
+     .help = "Print the result as one JSON object."},
+    {0},
+};
+
+static void print_machine(struct beba_strbuf *out, const struct beba_table *t, uint64_t memory)
+{
+    beba_strbuf_printf(out, "  %s: ", t->name);
+    if (t->lookup.kind != BEBA_KEY_NONE)
+        beba_strbuf_printf(out, "%u state%s, ", t->n_states, t->n_states == 1 ? "" : "s");
+    beba_strbuf_printf(out, "%u rule%s", t->n_rules, t->n_rules == 1 ? "" : "s");
+    if (memory) {
+        beba_strbuf_printf(out, ", %llu flows at most in ", (unsigned long long)t->capacity);
+        cli_bytes(out, memory);
+    }
+    beba_strbuf_putc(out, '\n');
+}
+
+static json_t *machine_json(const struct beba_table *t, uint64_t memory)
+{
+    return json_pack("{s:o, s:i, s:i, s:o, s:o}", "name", cli_json_text(t->name), "states",
+                     t->lookup.kind == BEBA_KEY_NONE ? 0 : (int)t->n_states, "rules",
+                     (int)t->n_rules, "capacity",
+                     cli_json_u64(t->lookup.kind == BEBA_KEY_NONE ? 0 : t->capacity), "memory",
+                     cli_json_u64(memory));
+}
+
+static void summarise(const struct cli_program *p, json_t *file, struct beba_strbuf *text)
+{
+    const struct beba_pipeline *pl = p->program->pipeline;
+    json_t *machines = json_array();
+
+    beba_strbuf_printf(text, "%s: ok, %u machine%s, %u test%s", p->path, pl->n_tables,
+                       pl->n_tables == 1 ? "" : "s", p->program->n_tests,
+                       p->program->n_tests == 1 ? "" : "s");
+    if (p->diags.warnings)
+        beba_strbuf_printf(text, ", %u warning%s", p->diags.warnings,
+                           p->diags.warnings == 1 ? "" : "s");
+    beba_strbuf_putc(text, '\n');
+    for (uint32_t i = 0; i < pl->n_tables; i++) {
+        uint64_t memory = cli_table_memory(&pl->table[i]);
+
+        print_machine(text, &pl->table[i], memory);
+        json_array_append_new(machines, machine_json(&pl->table[i], memory));
+    }
+    json_object_set_new(file, "machines", machines);
+    json_object_set_new(file, "tests", json_integer(p->program->n_tests));
+}
+
+static int check_one(const char *path, const struct opts *o, json_t *files, FILE *to)
+{
+    struct cli_program p;
+    struct beba_strbuf text = {0};
+    json_t *file = json_object();
+    bool had_json = cli.json;
+    int rc;
+
+    cli.json = false; /* failures of one file are told in its object */
+    rc = cli_load(path, o->no_warnings, &p);
+    if (!rc && o->target) {
+        struct beba_diags diags = {0};
+
+        beba_target_check(p.program->pipeline, (enum beba_target)beba_target_find(o->target),
+                          &diags);
+        rc = cli_diags(&diags, &p.program->sources, path);
+        json_object_set_new(file, "target", json_string(o->target));
+        json_object_set_new(file, "target_diagnostics",
+                            cli_json_diags(&diags, &p.program->sources));
+        if (diags.warnings && o->strict)
+            rc = CLI_FAILED;
+        beba_diags_free(&diags);
+    }
+    cli.json = had_json;
+    if (o->strict && p.diags.warnings)
+        rc = CLI_FAILED;
+    json_object_set_new(file, "file", cli_json_text(path));
+    json_object_set_new(file, "ok", json_boolean(!rc));
+    json_object_set_new(file, "errors", json_integer(p.diags.errors));
+    json_object_set_new(file, "warnings", json_integer(p.diags.warnings));
+    if (p.program)
+        json_object_set_new(file, "diagnostics", cli_json_diags(&p.diags, &p.program->sources));
+    if (p.program && p.program->pipeline && !p.diags.errors)
+        summarise(&p, file, &text);
+    if (rc && p.diags.n)
+        cli_warn("%s: %u error%s, %u warning%s", path, p.diags.errors,
+                 p.diags.errors == 1 ? "" : "s", p.diags.warnings,
+                 p.diags.warnings == 1 ? "" : "s");
+    if (!o->json && !rc)
+        cli_print(to, &text);
+    beba_strbuf_free(&text);
+    json_array_append_new(files, file);
+    cli_program_free(&p);
+    return rc;
+}
+
+static int run(const struct cli_call *call)
+{
+    const struct opts *o = call->opts;
+    json_t *files = json_array();
+    int worst = CLI_OK;
+
+    for (unsigned i = 0; i < call->n_operands; i++) {
+        if (check_one(call->operand[i], o, files, stdout))
+            worst = CLI_FAILED;
+    }
+    if (o->json) {
+        int rc = cli_print_json(stdout, json_pack("{s:b, s:o}", "ok", !worst, "files", files));
+
+        return rc ? rc : worst;
+    }
+    json_decref(files);
+    return worst;
+}
+
+const struct cli_command cli_check = {
+    .name = "check",
+    .operands = "FILE...",
+    .min = 1,
+    .max = UINT_MAX,
+    .complete = CLI_COMPLETE_PROGRAM,
+    .summary = "all errors and warnings of programs",
+    .text = "Checks programs and prints every error and warning with its place and what to write "
+            "instead. Of a good program it prints its machines and the memory they take when full.",
+    .options = options,
+    .size = sizeof(struct opts),
+    .run = run,
+};

@@ -1,0 +1,319 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+/* beba doctor: what this machine can run, and what is missing. */
+#include "cli/cli.h"
+#include "cli/commands.h"
+#include "engine/tests.h"
+#include "io/capture.h"
+#include "lang/lang.h"
+#include "state/ft_core.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/utsname.h>
+#include <unistd.h>
+
+struct opts {
+    bool json;
+};
+
+static const struct cli_option options[] = {
+    {.name = "json",
+     .kind = CLI_FLAG,
+     .offset = offsetof(struct opts, json),
+     .help = "Print the result as one JSON object."},
+    {0},
+};
+
+enum level { LEVEL_CORE, LEVEL_OPTIONAL, LEVEL_LATER };
+enum outcome { OUTCOME_OK, OUTCOME_MISSING, OUTCOME_FAILED };
+
+struct finding {
+    enum outcome outcome;
+    char text[512];
+};
+
+__attribute__((format(printf, 3, 4))) static void find(struct finding *f, enum outcome outcome,
+                                                       const char *fmt, ...)
+{
+    va_list ap;
+
+    f->outcome = outcome;
+    va_start(ap, fmt);
+    vsnprintf(f->text, sizeof(f->text), fmt, ap);
+    va_end(ap);
+}
+
+/* The first line of a file, or "". */
+static void first_line(const char *path, char *out, size_t size)
+{
+    FILE *f = fopen(path, "re");
+
+    out[0] = '\0';
+    if (!f)
+        return;
+    if (!fgets(out, (int)size, f))
+        out[0] = '\0';
+    out[strcspn(out, "\n")] = '\0';
+    fclose(f);
+}
+
+/* A number of /proc/meminfo. */
+static unsigned long long meminfo(const char *key)
+{
+    FILE *f = fopen("/proc/meminfo", "re");
+    unsigned long long v = 0;
+    size_t n = strlen(key);
+    char line[256];
+
+    while (f && fgets(line, sizeof(line), f)) {
+        if (!strncmp(line, key, n) && line[n] == ':')
+            v = strtoull(line + n + 1, NULL, 10);
+    }
+    if (f)
+        fclose(f);
+    return v;
+}
+
+static void check_libpcap(struct finding *f)
+{
+    find(f, OUTCOME_OK, "%s", beba_capture_library());
+}
+
+static const char builtin[] = "machine knock {\n"
+                              "    key ip.src\n"
+                              "    capacity 1k when full refuse -> drop\n"
+                              "    reg seen : u32\n"
+                              "    state shut {\n"
+                              "        on udp.dst == 7 { seen = 1; goto open; drop }\n"
+                              "        else { drop }\n"
+                              "    }\n"
+                              "    state open idle 10s -> shut { always { seen += 1; pass } }\n"
+                              "}\n"
+                              "test \"opens, and shuts in time\" {\n"
+                              "    send { ip4.src = 10.0.0.1, udp.dst = 8 } expect drop, shut\n"
+                              "    send { ip4.src = 10.0.0.1, udp.dst = 7 } expect drop, open\n"
+                              "    send { ip4.src = 10.0.0.1, tcp.dst = 22 } expect pass\n"
+                              "    send { ip4.src = 10.0.0.2, tcp.dst = 22 } expect drop, shut\n"
+                              "    wait 10s\n"
+                              "    send { ip4.src = 10.0.0.1, tcp.dst = 22 } expect drop, shut\n"
+                              "}\n";
+
+static void check_program(struct finding *f)
+{
+    struct beba_program *program = NULL;
+    struct beba_diags diags = {0};
+    struct beba_test_report report = {0};
+    struct beba_error err = {0};
+    int rc = beba_lang_load_text("built in", builtin, sizeof(builtin) - 1, NULL, &program, &diags);
+
+    if (rc) {
+        find(f, OUTCOME_FAILED, "the built-in program does not load: %s",
+             diags.n ? diags.diag[0].message : strerror(-rc));
+    } else if (beba_tests_run(program, &report, &err)) {
+        find(f, OUTCOME_FAILED, "the built-in program does not run: %.400s", err.what);
+    } else if (report.n_failed || !report.n_tests) {
+        find(f, OUTCOME_FAILED, "the built-in program runs wrong: %.400s",
+             report.n_failures ? report.failure[0].text : "no tests");
+    } else {
+        find(f, OUTCOME_OK, "a built-in program loads, runs and gives the right verdicts");
+    }
+    if (program)
+        beba_test_report_free(&report, program);
+    beba_program_free(program);
+    beba_diags_free(&diags);
+}
+
+/* Fills a table, takes every third key out again, looks all up, checks every invariant. */
+static bool exercise(struct beba_ft *ft, struct beba_error *err)
+{
+    enum { KEYS = 10000 };
+    uint32_t key[BEBA_FT_KEY_MAX / 4] = {0};
+    bool evicted;
+
+    for (key[0] = 0; key[0] < KEYS; key[0]++) {
+        if (!beba_ft_insert(ft, key, beba_ft_hash(ft, key), key[0], NULL, &evicted) || evicted)
+            return beba_error_set(err, -EIO, "no room for key %u", key[0]) == 0;
+    }
+    for (key[0] = 0; key[0] < KEYS; key[0] += 3)
+        beba_ft_remove(ft, beba_ft_find(ft, key, beba_ft_hash(ft, key)));
+    for (key[0] = 0; key[0] < KEYS; key[0]++) {
+        bool there = beba_ft_find(ft, key, beba_ft_hash(ft, key)) != NULL;
+
+        if (there != (key[0] % 3 != 0))
+            return beba_error_set(err, -EIO, "key %u is %s", key[0],
+                                  there ? "still there" : "lost") == 0;
+    }
+    return beba_ft_verify(ft, err) == 0;
+}
+
+static void check_flow_table(struct finding *f)
+{
+    struct beba_timeouts states[1] = {{0}};
+    struct beba_ft_desc desc = {.key_size = 4,
+                                .states = states,
+                                .n_states = 1,
+                                .capacity = 20000,
+                                .full = BEBA_FT_REFUSE,
+                                .schema = ""};
+    struct beba_ft_region region;
+    struct beba_error err = {0};
+    struct beba_ft *ft;
+
+    if (beba_ft_open(&region, NULL, &desc, &ft, &err)) {
+        find(f, OUTCOME_FAILED, "no flow table can be made: %.400s", err.what);
+        return;
+    }
+    if (exercise(ft, &err))
+        find(f, OUTCOME_OK, "10000 keys inserted, found and removed; every invariant holds");
+    else
+        find(f, OUTCOME_FAILED, "the flow table is broken: %.400s", err.what);
+    beba_ft_close(&region);
+}
+
+static void check_graphviz(struct finding *f)
+{
+    const char *path = getenv("PATH");
+    char name[4096];
+
+    for (const char *p = path; p && *p;) {
+        size_t n = strcspn(p, ":");
+
+        snprintf(name, sizeof(name), "%.*s/dot", (int)n, p);
+        if (!access(name, X_OK)) {
+            find(f, OUTCOME_OK, "%s", name);
+            return;
+        }
+        p += n + (p[n] == ':');
+    }
+    find(f, OUTCOME_MISSING,
+         "not found: beba graph prints .dot but draws nothing; install graphviz");
+}
+
+static void check_cpu(struct finding *f)
+{
+    long cores = sysconf(_SC_NPROCESSORS_ONLN);
+#ifdef __SSE2__
+    bool sse2 = __builtin_cpu_supports("sse2"), avx2 = __builtin_cpu_supports("avx2");
+
+    find(f, sse2 ? OUTCOME_OK : OUTCOME_FAILED, "%ld core%s; SSE2 %s%s", cores,
+         cores == 1 ? "" : "s",
+         sse2 ? "used by the flow table" : "missing, and this build needs it",
+         avx2 ? ", AVX2 present" : "");
+#else
+    find(f, OUTCOME_OK, "%ld core%s; flow table in portable code", cores, cores == 1 ? "" : "s");
+#endif
+}
+
+static void check_memory(struct finding *f)
+{
+    struct beba_strbuf text = {0};
+
+    cli_bytes(&text, meminfo("MemAvailable") * 1024);
+    beba_strbuf_puts(&text, " available of ");
+    cli_bytes(&text, meminfo("MemTotal") * 1024);
+    find(f, OUTCOME_OK, "%s", beba_strbuf_str(&text));
+    beba_strbuf_free(&text);
+}
+
+static void check_huge_pages(struct finding *f)
+{
+    unsigned long long reserved = meminfo("HugePages_Total");
+    char mode[128];
+
+    first_line("/sys/kernel/mm/transparent_hugepage/enabled", mode, sizeof(mode));
+    if (strstr(mode, "[always]") || strstr(mode, "[madvise]") || reserved)
+        find(f, OUTCOME_OK, "transparent: %s; reserved: %llu", *mode ? mode : "unknown", reserved);
+    else
+        find(f, OUTCOME_MISSING,
+             "none: big flow tables run slower; "
+             "echo madvise >/sys/kernel/mm/transparent_hugepage/enabled");
+}
+
+static void check_kernel(struct finding *f)
+{
+    struct utsname name;
+
+    if (uname(&name))
+        find(f, OUTCOME_MISSING, "unknown");
+    else
+        find(f, OUTCOME_OK, "%s %s %s", name.sysname, name.release, name.machine);
+}
+
+static void check_btf(struct finding *f)
+{
+    if (!access("/sys/kernel/btf/vmlinux", R_OK))
+        find(f, OUTCOME_OK, "/sys/kernel/btf/vmlinux");
+    else
+        find(f, OUTCOME_MISSING, "no /sys/kernel/btf/vmlinux");
+}
+
+static void check_bpf(struct finding *f)
+{
+    char value[16];
+
+    first_line("/proc/sys/kernel/unprivileged_bpf_disabled", value, sizeof(value));
+    if (!*value)
+        find(f, OUTCOME_MISSING, "the kernel does not say that it has BPF");
+    else
+        find(f, OUTCOME_OK, "%s; %s", *value == '0' ? "open to every user" : "for root only",
+             access("/sys/fs/bpf", F_OK) ? "no /sys/fs/bpf" : "/sys/fs/bpf is there");
+}
+
+static const struct check {
+    const char *name;
+    enum level level;
+    void (*run)(struct finding *f);
+} checks[] = {
+    {"program", LEVEL_CORE, check_program},       {"flow table", LEVEL_CORE, check_flow_table},
+    {"libpcap", LEVEL_CORE, check_libpcap},       {"cpu", LEVEL_CORE, check_cpu},
+    {"memory", LEVEL_OPTIONAL, check_memory},     {"huge pages", LEVEL_OPTIONAL, check_huge_pages},
+    {"graphviz", LEVEL_OPTIONAL, check_graphviz}, {"kernel", LEVEL_LATER, check_kernel},
+    {"kernel BTF", LEVEL_LATER, check_btf},       {"kernel BPF", LEVEL_LATER, check_bpf},
+};
+
+static int run(const struct cli_call *call)
+{
+    static const char *const outcomes[] = {"ok", "missing", "FAILED"};
+    static const char *const levels[] = {"core", "optional", "later"};
+    const struct opts *o = call->opts;
+    json_t *list = json_array();
+    struct finding f;
+    bool ok = true;
+
+    cli.json = o->json;
+    for (size_t i = 0; i < sizeof(checks) / sizeof(*checks); i++) {
+        checks[i].run(&f);
+        if (checks[i].level == LEVEL_CORE && f.outcome != OUTCOME_OK)
+            ok = false;
+        if (!o->json)
+            printf("%-8s %-11s %s%s\n", outcomes[f.outcome], checks[i].name, f.text,
+                   checks[i].level == LEVEL_LATER ? " (not used by this version)" : "");
+        json_array_append_new(
+            list, json_pack("{s:s, s:b, s:s, s:s, s:o}", "name", checks[i].name, "ok",
+                            f.outcome == OUTCOME_OK, "outcome",
+                            f.outcome == OUTCOME_FAILED ? "failed" : outcomes[f.outcome], "level",
+                            levels[checks[i].level], "text", cli_json_text(f.text)));
+    }
+    if (!o->json) {
+        printf("\n%s\n", ok ? "beba works on this machine: it runs programs on captures."
+                            : "beba does not work on this machine: see FAILED above.");
+        json_decref(list);
+        return ok ? CLI_OK : CLI_FAILED;
+    }
+    if (cli_print_json(stdout, json_pack("{s:b, s:s, s:o}", "ok", ok, "version", BEBA_VERSION,
+                                         "checks", list)))
+        return CLI_FAILED;
+    return ok ? CLI_OK : CLI_FAILED;
+}
+
+const struct cli_command cli_doctor = {
+    .name = "doctor",
+    .operands = "",
+    .summary = "what this machine can run, and what is missing",
+    .text = "Checks what beba needs: runs a built-in program, exercises a flow table, looks for "
+            "libraries and tools, and says what is missing and what that costs.",
+    .options = options,
+    .size = sizeof(struct opts),
+    .run = run,
+};
