@@ -173,25 +173,28 @@ static void include(void *arg, const struct ast_include *inc)
 static void parse_source(struct loader *l, uint32_t source, const char *path, bool included)
 {
     struct beba_tokens tokens;
-    struct parser parser = {.tokens = &tokens,
-                            .arena = &l->scratch,
-                            .diags = l->diags,
-                            .included = included,
-                            .include = include,
-                            .arg = l,
-                            .program = &l->ast,
-                            .bad = {.kind = E_BAD, .depth = 1}};
+    /* As long-lived as the tree, which points to its bad expression. */
+    struct parser *parser = beba_arena_alloc(&l->scratch, sizeof(*parser));
     struct file *file = &l->file[l->n_files++];
 
     *file = (struct file){path, true};
     l->path = path;
     l->depth++;
-    if (beba_lex(&l->program->sources, source, &l->scratch, l->diags, &tokens))
+    if (!parser || beba_lex(&l->program->sources, source, &l->scratch, l->diags, &tokens)) {
         l->rc = -ENOMEM;
-    else
-        beba_parse_file(&parser);
-    if (parser.no_memory)
-        l->rc = -ENOMEM;
+    } else {
+        *parser = (struct parser){.tokens = &tokens,
+                                  .arena = &l->scratch,
+                                  .diags = l->diags,
+                                  .included = included,
+                                  .include = include,
+                                  .arg = l,
+                                  .program = &l->ast,
+                                  .bad = {.kind = E_BAD, .depth = 1}};
+        beba_parse_file(parser);
+        if (parser->no_memory)
+            l->rc = -ENOMEM;
+    }
     l->depth--;
     file->open = false;
 }
