@@ -251,6 +251,8 @@ static void check_unused(struct lower *c, const struct scope *scope)
 
 void beba_check_machines(struct lower *c)
 {
+    uint32_t known = 0;
+
     for (uint32_t i = 0; i < c->n_machines && !c->no_memory; i++) {
         struct machine *m = &c->machine[i];
         uint32_t n;
@@ -267,14 +269,14 @@ void beba_check_machines(struct lower *c)
         uint32_t n;
         struct rule_run *run = beba_rule_runs(c, m, &n);
 
-        if (!run || m->ast->included)
-            continue;
+        if (!run)
+            return;
         check_unused(c, &m->scope);
         if (m->table->n_states) {
             check_reachable(c, m, run);
             check_exits(c, m, run);
         }
         beba_check_guards(c, m);
-        beba_check_presence(c, m);
+        known = beba_check_presence(c, m, known);
     }
 }

@@ -25,7 +25,9 @@ uint32_t beba_key_layers(const struct machine *m);
 /* A guard that was wrong: nothing is known about it. */
 struct beba_expr *beba_opaque_guard(struct lower *c, struct beba_loc loc);
 
-void beba_check_presence(struct lower *c, struct machine *m);
+/* known: layers of every packet that reaches the machine. Returns those of every packet it sends
+ * on. */
+uint32_t beba_check_presence(struct lower *c, struct machine *m, uint32_t known);
 void beba_check_guards(struct lower *c, struct machine *m);
 
 #endif

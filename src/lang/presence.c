@@ -19,8 +19,10 @@ enum {
 struct presence {
     struct lower *c;
     struct machine *m;
-    uint32_t *state; /* transports known in each state */
-    bool collect;    /* no reports: gather what is known where states are entered */
+    uint32_t *state;  /* transports known in each state */
+    bool collect;     /* no reports: gather what is known where states are entered */
+    uint32_t base;    /* known of every packet that comes here */
+    uint32_t *onward; /* known of every packet that goes on to the next machine */
 };
 
 static bool is_comparison(const struct beba_expr *e)
@@ -134,7 +136,7 @@ static void check_read(const struct presence *p, const struct beba_expr *e, uint
             return;
         snprintf(what, sizeof(what), "'%s' is computed from a field that is then 0",
                  beba_expr_text(p->c, e->loc, text));
-        report_absent(p, e->loc, what, (enum beba_layer)(31 - __builtin_clz(missing)));
+        report_absent(p, e->loc, what, (enum beba_layer)__builtin_ctz(missing));
     } else if (!is_comparison(e)) {
         check_args(p, e, known);
     }
@@ -203,6 +205,8 @@ static uint32_t check_stmt(struct presence *p, const struct beba_stmt *s, uint32
     case BEBA_STMT_VERDICT:
         if (s->verdict.port)
             check_read(p, s->verdict.port, known);
+        if (s->verdict.kind == BEBA_VERDICT_NEXT)
+            *p->onward &= known;
         break;
     case BEBA_STMT_NOTIFY:
         for (unsigned i = 0; i < s->n_args; i++)
@@ -254,7 +258,7 @@ static void check_run(struct presence *p, const struct rule_run *run, uint32_t k
 static void check_runs(struct presence *p, const struct rule_run *run)
 {
     const struct beba_table *t = p->m->table;
-    uint32_t base = beba_key_layers(p->m), closed;
+    uint32_t base = p->base | beba_key_layers(p->m), closed;
 
     for (uint32_t s = 0; s < t->n_states; s++) {
         closed = base;
@@ -305,17 +309,30 @@ static void know_states(struct presence *p, const struct rule_run *run)
             p->state[s] = 0;
 }
 
-void beba_check_presence(struct lower *c, struct machine *m)
+/* What a machine with that verdict for a packet sends on, knowing no more than it came with. */
+static void onward(const struct presence *p, const struct beba_verdict *v, uint32_t known)
 {
-    uint32_t n;
-    struct rule_run *run = beba_rule_runs(c, m, &n);
-    struct presence p = {.c = c, .m = m};
+    if (v->kind == BEBA_VERDICT_NEXT)
+        *p->onward &= known;
+}
 
-    p.state = beba_arena_array(c->scratch, m->table->n_states + 1, sizeof(*p.state));
+uint32_t beba_check_presence(struct lower *c, struct machine *m, uint32_t known)
+{
+    const struct beba_table *t = m->table;
+    uint32_t n, next = ~0u;
+    struct rule_run *run = beba_rule_runs(c, m, &n);
+    struct presence p = {.c = c, .m = m, .base = known, .onward = &next};
+
+    p.state = beba_arena_array(c->scratch, t->n_states + 1, sizeof(*p.state));
     if (!run || !p.state) {
         c->no_memory = true;
-        return;
+        return 0;
     }
     know_states(&p, run);
     check_runs(&p, run);
+    if (t->lookup.kind != BEBA_KEY_NONE)
+        onward(&p, &t->no_key, known);
+    onward(&p, &t->full_verdict, known | beba_key_layers(m));
+    onward(&p, &t->dflt, known);
+    return next == ~0u ? 0 : next;
 }
