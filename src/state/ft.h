@@ -78,7 +78,7 @@ const char *beba_ft_schema(const struct beba_ft *ft);
 struct beba_ft_entry *beba_ft_next(struct beba_ft *ft, uint64_t *cursor);
 
 /* Background expiry: looks at up to n_buckets buckets from where the last sweep stopped, applies
- * due timeouts, frees entries that are back at the start, and reports each expiry. Invisible to
+ * due timeouts, frees entries that they end, and reports each expiry. Invisible to
  * packets except through the freed room. Returns entries freed. The callback must not change the
  * table. */
 struct beba_ft_expiry {

@@ -368,10 +368,11 @@ static void reclaims_the_dead_before_it_is_full(void **state)
     for (int full = BEBA_FT_EVICT; full <= BEBA_FT_REFUSE; full++) {
         struct fixture f;
         uint32_t key[4];
+        uint64_t held = 7; /* what registers hold does not keep an entry */
 
         open_table(&f, 16, (enum beba_ft_full)full);
         for (uint64_t i = 0; i < 16; i++) /* 2 -> 1 at 50 -> 0 at 150; the last one stays */
-            beba_ft_store(f.ft, add(f.ft, i, 0), i == 15 ? 5 : 2, 0, 0, NULL);
+            beba_ft_store(f.ft, add(f.ft, i, 0), i == 15 ? 5 : 2, 0, 0, i % 2 ? &held : NULL);
         make_key(key, 16);
         assert_false(beba_ft_room(f.ft, beba_ft_hash(f.ft, key), 149));
         assert_int_equal(beba_ft_entries(f.ft), 16);
