@@ -147,9 +147,21 @@ static void protocol_chooses_the_transport(void **state)
     p = build(0, 0, a, 1);
     assert_int_equal(read(&p, BEBA_F_IP4_PROTO), 89);
     assert_false(beba_packet_has(&p, BEBA_LAYER_L4));
+    a[0] = (struct beba_assign){BEBA_F_IP6_PROTO, {0, 132}};
+    p = build(0, 0, a, 2);
+    assert_int_equal(read(&p, BEBA_F_SCTP_DST), 53);
+    a[0] = (struct beba_assign){BEBA_F_IP6_NEXT, {0, 17}};
+    p = build(0, 0, a, 2);
+    assert_int_equal(read(&p, BEBA_F_UDP_DST), 53);
     a[0] = (struct beba_assign){BEBA_F_ETH_TYPE, {0, 0x86dd}};
     p = build(0, 0, a, 2);
     assert_true(beba_packet_has(&p, BEBA_LAYER_IP6));
+    a[0] = (struct beba_assign){BEBA_F_IP_VERSION, {0, 6}};
+    p = build(0, 0, a, 2);
+    assert_true(beba_packet_has(&p, BEBA_LAYER_IP6));
+    a[0].value.lo = 4;
+    p = build(0, 0, a, 2);
+    assert_true(beba_packet_has(&p, BEBA_LAYER_IP4));
 }
 
 static void lengths_are_kept(void **state)
@@ -162,6 +174,11 @@ static void lengths_are_kept(void **state)
     assert_int_equal(read(&p, BEBA_F_L4_PAYLOAD_LEN), 1460);
     p = build(0, 100, a, 1);
     assert_int_equal(p.len, 100);
+    p = build(0, 53, a, 1); /* less than the headers is no padding */
+    assert_int_equal(p.len, 54);
+    a[1].value.lo = 54;
+    p = build(0, 0, a, 2);
+    assert_int_equal(p.len, 54);
     a[1] = (struct beba_assign){BEBA_F_L4_PAYLOAD_LEN, {0, 77}};
     p = build(0, 0, a, 2);
     assert_int_equal(p.len, 54 + 77);

@@ -409,6 +409,118 @@ static void tags_need_ethernet(void **state)
     assert_int_equal(beba_packet_push_mpls(&p, 0x8847, 1, 1), -EINVAL);
 }
 
+/* Frames given as bytes, with head- and tailroom. */
+static struct beba_packet frame(const char *hex, uint8_t link)
+{
+    struct beba_packet p = {.data = buf + 64, .headroom = 64, .tailroom = 64, .link = link};
+
+    for (; *hex; hex += 2) {
+        unsigned byte;
+        while (*hex == ' ')
+            hex++;
+        assert_int_equal(sscanf(hex, "%2x", &byte), 1);
+        p.data[p.len++] = (uint8_t)byte;
+    }
+    p.wire_len = p.len;
+    beba_packet_parse(&p);
+    return p;
+}
+
+#define MACS "020000000002 020000000001 "
+
+/* Checksums computed by others: scapy. */
+static void agrees_with_others_about_checksums(void **state)
+{
+    struct beba_packet p =
+        frame(MACS "0800 450000340001000040848e0ec0000201c63364020b590b5adeadbeef"
+                   "8b4e76860000001100000000000000000000000078000000",
+              BEBA_LINK_ETHERNET);
+    unsigned present;
+
+    assert_checksums_right(&p, 3);
+    p.data[p.len - 4] ^= 1;
+    assert_int_equal(beba_packet_checksums(&p, &present), 2);
+}
+
+/* RFC 1122, section 3.2.1.8: while hops are left, the checksum covers an address in the option. */
+static void a_loose_source_route_hides_the_destination(void **state)
+{
+    static const struct {
+        const char *options;
+        bool routed;
+    } rows[] = {
+        {"01 8307 04 cb007109", true},   {"01 8907 04 cb007109", true},
+        {"01 8307 08 cb007109", false},  {"01 0707 04 cb007109", false},
+        {"9404 0000 8303 04 00", false}, {"9404 0000 8304 04 00", true},
+        {"00 8307 04 cb007109", false},  {"9400 0000 8307 0400", false},
+    };
+
+    for (unsigned i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+        char hex[256];
+        struct beba_packet p;
+        uint64_t csum;
+
+        snprintf(hex, sizeof(hex),
+                 "47000030 00000000 40060000 0a000001 0a000002 %s"
+                 "04000050 00000001 00000002 5002ffff 12340000",
+                 rows[i].options);
+        p = frame(hex, BEBA_LINK_IP);
+        csum = read(&p, BEBA_F_TCP_CSUM);
+        assert_true(write(&p, BEBA_F_IP4_DST, 0xc0a80101));
+        assert_int_equal(read(&p, BEBA_F_TCP_CSUM) == csum, rows[i].routed);
+        assert_true(write(&p, BEBA_F_IP4_SRC, 0xc0a80102));
+        assert_int_not_equal(read(&p, BEBA_F_TCP_CSUM), csum);
+    }
+}
+
+static void snap_keeps_its_length(void **state)
+{
+    struct beba_packet p =
+        frame(MACS "8100 0064 000c aaaa03 000000 8847 00010140", BEBA_LINK_ETHERNET);
+
+    assert_int_equal(read(&p, BEBA_F_ETH_TYPE), 0x8847);
+    assert_int_equal(beba_packet_pop_mpls(&p, 0x0800), -EINVAL);
+    assert_true(write(&p, BEBA_F_ETH_TYPE, 0x88b5));
+    assert_int_equal(read(&p, BEBA_F_ETH_TYPE), 0x88b5);
+    assert_int_equal(beba_load16(p.data + 24), 0x88b5);
+    assert_int_equal(read(&p, BEBA_F_VLAN_ID), 100);
+    assert_int_equal(beba_packet_pop_vlan(&p), 0);
+    assert_int_equal(beba_packet_push_mpls(&p, 0x8847, 1, 1), -EINVAL);
+}
+
+static void labels_inherit_and_leave_tags(void **state)
+{
+    struct beba_packet p = frame(MACS "8847 00010b40"
+                                      "45000014 00000000 40fd0000 0a000001 0a000002",
+                                 BEBA_LINK_ETHERNET);
+
+    assert_int_equal(read(&p, BEBA_F_MPLS_TC), 5);
+    assert_int_equal(beba_packet_push_mpls(&p, 0x8847, 2, 9), 0);
+    assert_int_equal(read(&p, BEBA_F_MPLS_TC), 5);
+    assert_int_equal(beba_packet_push_vlan(&p, 0x8100, 7), 0);
+    assert_int_equal(beba_packet_pop_mpls(&p, 0x8847), 0); /* from behind the tag */
+    assert_int_equal(read(&p, BEBA_F_VLAN_ID), 7);
+    assert_int_equal(read(&p, BEBA_F_MPLS_LABEL), 16);
+    assert_int_equal(beba_packet_pop_mpls(&p, 0x0800), 0);
+    assert_int_equal(read(&p, BEBA_F_ETH_TYPE), 0x0800);
+    assert_int_equal(read(&p, BEBA_F_IP4_SRC), 0x0a000001);
+}
+
+/* Linux cooked v2 has the type of what follows at its start. */
+static void cooked_tags_are_written_where_they_are(void **state)
+{
+    struct beba_packet p =
+        frame("8100 0000 00000002 0001 00 06 0200000000010000 0064 88b5 0000", BEBA_LINK_SLL2);
+
+    assert_int_equal(read(&p, BEBA_F_VLAN_TPID), 0x8100);
+    assert_int_equal(read(&p, BEBA_F_VLAN_ID), 100);
+    assert_true(write(&p, BEBA_F_VLAN_TPID, 0x88a8));
+    assert_int_equal(beba_load16(p.data), 0x88a8);
+    assert_true(write(&p, BEBA_F_VLAN_ID, 5));
+    assert_int_equal(beba_load16(p.data + 20), 5);
+    assert_int_equal(beba_packet_push_vlan(&p, 0x8100, 1), -EINVAL);
+}
+
 /* RFC 3720, appendix B.4. */
 static void crc32c_is_right(void **state)
 {
@@ -443,6 +555,11 @@ int main(void)
         cmocka_unit_test(tags_push_and_pop),
         cmocka_unit_test(labels_push_and_pop),
         cmocka_unit_test(tags_need_ethernet),
+        cmocka_unit_test(agrees_with_others_about_checksums),
+        cmocka_unit_test(a_loose_source_route_hides_the_destination),
+        cmocka_unit_test(snap_keeps_its_length),
+        cmocka_unit_test(labels_inherit_and_leave_tags),
+        cmocka_unit_test(cooked_tags_are_written_where_they_are),
         cmocka_unit_test(crc32c_is_right),
     };
 

@@ -116,6 +116,17 @@ static const struct frame frames[] = {
     {"GRE: checksum, key, sequence", BEBA_LINK_IP,
      "4500 0024 0000 0000 40 2f 0000 0a000001 0a000002 b0000800 00000000 0000cafe 00000001",
      BIT(META) | BIT(IP4) | BIT(IP) | BIT(GRE), 0, 0x800, 47, 36},
+    {"GRE of PPTP: key, sequence, acknowledgement", BEBA_LINK_IP,
+     "4500 0024 0000 0000 40 2f 0000 0a000001 0a000002 3081880b 00000007 00000001 00000002",
+     BIT(META) | BIT(IP4) | BIT(IP) | BIT(GRE), 0, 0x800, 47, 36},
+    {"SCTP", BEBA_LINK_IP,
+     "4500 0020 0000 0000 40 84 0000 0a000001 0a000002 00010002 00000003 00000000",
+     BIT(META) | BIT(IP4) | BIT(IP) | BIT(SCTP) | BIT(L4), 0, 0x800, 132, 32},
+    {"ICMP", BEBA_LINK_IP, "4500 001c 0000 0000 40 01 0000 0a000001 0a000002 0800000000010001",
+     BIT(META) | BIT(IP4) | BIT(IP) | BIT(ICMP), 0, 0x800, 1, 24},
+    {"type 1501 is neither length nor type", BEBA_LINK_ETHERNET, MACS "05dd 0000",
+     BIT(META) | BIT(ETH), 0, 0, 0, 14},
+    {"type 0x0600", BEBA_LINK_ETHERNET, MACS "0600 0000", BIT(META) | BIT(ETH), 0, 0x600, 0, 14},
     {"GTP' is not GTP-U", BEBA_LINK_IP, IP4("0024") "0400 0868 0010 0000 20ff000000000001", IP4_UDP,
      BEBA_FLAW_BAD_VERSION, 0x800, 17, 28},
     {"GTP-U with an extension header", BEBA_LINK_IP,
@@ -375,26 +386,103 @@ static void reads_ids_of_the_right_messages(void **state)
 {
     static const struct {
         const char *hex;
-        bool id, seq;
+        bool v6, id, seq;
     } rows[] = {
-        {"0800 0000 1234 5678", true, true},  {"0000 0000 1234 5678", true, true},
-        {"0d00 0000 1234 5678", true, true},  {"0300 0000 1234 5678", false, false},
-        {"2a00 0000 1234 5678", true, false}, {"0800 0000 1234", true, false},
-        {"0800 0000 12", false, false},
+        {"0800 0000 1234 5678", false, true, true},   {"0000 0000 1234 5678", false, true, true},
+        {"0d00 0000 1234 5678", false, true, true},   {"0300 0000 1234 5678", false, false, false},
+        {"2a00 0000 1234 5678", false, true, false},  {"2b00 0000 1234 5678", false, true, false},
+        {"2c00 0000 1234 5678", false, false, false}, {"1300 0000 1234 5678", false, false, false},
+        {"0800 0000 1234", false, true, false},       {"0800 0000 12", false, false, false},
+        {"8000 0000 1234 5678", true, true, true},    {"8100 0000 1234 5678", true, true, true},
+        {"a000 0000 1234 5678", true, true, false},   {"a100 0000 1234 5678", true, true, false},
+        {"a200 0000 1234 5678", true, false, false},  {"0100 0000 1234 5678", true, false, false},
     };
 
     for (unsigned i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
         uint8_t d[64];
         struct beba_packet p = {.data = d, .link = BEBA_LINK_IP};
         uint64_t id, seq;
-        p.len = from_hex("4500 001c 0000 0000 40 01 0000 0a000001 0a000002", d);
+        p.len = from_hex(
+            rows[i].v6 ? IP6("0008", "3a") : "4500 001c 0000 0000 40 01 0000 0a000001 0a000002", d);
         p.len += from_hex(rows[i].hex, d + p.len);
         p.wire_len = 28;
         beba_packet_parse(&p);
-        assert_int_equal(beba_field_read(&p, BEBA_F_ICMP_ID, &id), rows[i].id);
-        assert_int_equal(beba_field_read(&p, BEBA_F_ICMP_SEQ, &seq), rows[i].seq);
+        assert_int_equal(beba_field_read(&p, rows[i].v6 ? BEBA_F_ICMP6_ID : BEBA_F_ICMP_ID, &id),
+                         rows[i].id);
+        assert_int_equal(beba_field_read(&p, rows[i].v6 ? BEBA_F_ICMP6_SEQ : BEBA_F_ICMP_SEQ, &seq),
+                         rows[i].seq);
         assert_int_equal(id, rows[i].id ? 0x1234 : 0);
         assert_int_equal(seq, rows[i].seq ? 0x5678 : 0);
+    }
+}
+
+static void finds_neighbour_discovery_options(void **state)
+{
+    static const struct {
+        const char *hex;
+        uint64_t sll, tll;
+    } rows[] = {
+        {"87000000 00000000 fe800000000000000000000000000002 0101020304050607", 0x020304050607, 0},
+        {"87000000 00000000 fe800000000000000000000000000002 0501000000000578 0101020304050607",
+         0x020304050607, 0},
+        {"87000000 00000000 fe800000000000000000000000000002 0201020304050607", 0, 0},
+        {"88000000 00000000 fe800000000000000000000000000002 0201020304050607", 0, 0x020304050607},
+        {"87000000 00000000 fe800000000000000000000000000002 0500000000000578 0101020304050607", 0,
+         0},
+        {"87000000 00000000 fe800000000000000000000000000002 01010203040506", 0, 0},
+    };
+
+    for (unsigned i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+        uint8_t d[128];
+        struct beba_packet p = {.data = d, .link = BEBA_LINK_IP};
+        uint64_t v;
+        p.len = from_hex(IP6("0028", "3a"), d);
+        p.len += from_hex(rows[i].hex, d + p.len);
+        p.wire_len = 128;
+        beba_packet_parse(&p);
+        assert_int_equal(beba_field_read(&p, BEBA_F_ND_SLL, &v), rows[i].sll != 0);
+        assert_int_equal(v, rows[i].sll);
+        assert_int_equal(beba_field_read(&p, BEBA_F_ND_TLL, &v), rows[i].tll != 0);
+        assert_int_equal(v, rows[i].tll);
+    }
+}
+
+static void reads_keys_and_fragments(void **state)
+{
+    static const struct {
+        const char *hex;
+        enum beba_field_id id;
+        uint64_t value;
+        bool has;
+    } rows[] = {
+        {"4500 0024 0000 0000 40 2f 0000 0a000001 0a000002 b0000800 00000000 0000cafe 00000001",
+         BEBA_F_GRE_KEY, 0xcafe, true},
+        {"4500 001c 0000 0000 40 2f 0000 0a000001 0a000002 20000800 0000beef", BEBA_F_GRE_KEY,
+         0xbeef, true},
+        {"4500 001c 0000 0000 40 2f 0000 0a000001 0a000002 20010800 0000beef", BEBA_F_GRE_KEY, 0,
+         false},
+        {"4500 001c 0000 0000 40 2f 0000 0a000001 0a000002 00000800 0000beef", BEBA_F_GRE_KEY, 0,
+         false},
+        {"4500 001b 0000 0000 40 2f 0000 0a000001 0a000002 20000800 0000beef", BEBA_F_GRE_KEY, 0,
+         false},
+        {"4500 0014 0000 0000 40 fd 0000 0a000001 0a000002", BEBA_F_IP_FRAG, 0, true},
+        {"4500 0014 0000 4000 40 fd 0000 0a000001 0a000002", BEBA_F_IP_FRAG, 0, true},
+        {"4500 0014 0000 2000 40 fd 0000 0a000001 0a000002", BEBA_F_IP_FRAG, 1, true},
+        {"4500 0014 0000 0001 40 fd 0000 0a000001 0a000002", BEBA_F_IP_FRAG, 1, true},
+        {IP6("0008", "2c") "fd000000 00000007", BEBA_F_IP_FRAG, 0, true},
+        {IP6("0008", "2c") "fd000001 00000007", BEBA_F_IP_FRAG, 1, true},
+        {IP6("0008", "2c") "fd000008 00000007", BEBA_F_IP_FRAG, 1, true},
+        {IP6("0000", "fd"), BEBA_F_IP_FRAG, 0, true},
+    };
+
+    for (unsigned i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+        uint8_t d[64];
+        struct beba_packet p = {.data = d, .link = BEBA_LINK_IP};
+        uint64_t v;
+        p.len = p.wire_len = from_hex(rows[i].hex, d);
+        beba_packet_parse(&p);
+        assert_int_equal(beba_field_read(&p, rows[i].id, &v), rows[i].has);
+        assert_int_equal(v, rows[i].value);
     }
 }
 
@@ -441,6 +529,8 @@ int main(void)
         cmocka_unit_test(reads_extension_bits),
         cmocka_unit_test(payload_length_is_bounded_by_the_wire),
         cmocka_unit_test(reads_ids_of_the_right_messages),
+        cmocka_unit_test(finds_neighbour_discovery_options),
+        cmocka_unit_test(reads_keys_and_fragments),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

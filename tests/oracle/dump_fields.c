@@ -109,6 +109,7 @@ static int dump_capture(const char *dir, const char *path, struct copy *copies)
         goto out;
     for (unsigned n = 1; pcap_next_ex(in, &h, &bytes) == 1; n++) {
         struct beba_packet p = {.len = h->caplen, .wire_len = h->len, .link = (uint8_t)l->link};
+        unsigned present, wrong;
         uint8_t *data = malloc(h->caplen ? h->caplen : 1); /* exact, for sanitizers */
 
         if (!data) {
@@ -119,7 +120,8 @@ static int dump_capture(const char *dir, const char *path, struct copy *copies)
         p.data = data;
         p.now = (uint32_t)h->ts.tv_sec * BEBA_NS_PER_SEC + (uint64_t)h->ts.tv_usec; /* unsigned */
         beba_packet_parse(&p);
-        printf("%s\t%u\t%d\t%u\t%x", path, n, l->dlt, ++copy->n, p.h.flaws);
+        wrong = beba_packet_checksums(&p, &present);
+        printf("%s\t%u\t%d\t%u\t%x\t%u\t%u", path, n, l->dlt, ++copy->n, p.h.flaws, present, wrong);
         print_fields(&p);
         pcap_dump((u_char *)copy->out, h, bytes);
         free(data);

@@ -43,15 +43,18 @@ def compared(fields):
 
 
 def dump(captures, directory):
-    """Our view: (capture, number, link type, index in the copy, flaws, {field: value})."""
+    """Our view: (capture, number, link type, index in the copy, flaws, {checksum: right}, {field:
+    value}). A checksum that could not be checked is None."""
     out = subprocess.run([DUMP, directory, *captures], stdout=subprocess.PIPE, check=True)
     for line in out.stdout.decode().splitlines():
         columns = line.split("\t")
         if columns[0] == "skipped":
             continue
-        capture, number, link, index, flaws = columns[:5]
-        values = dict(column.split("=") for column in columns[5:])
-        yield (os.path.basename(capture), int(number), int(link), int(index), int(flaws, 16),
+        capture, number, link, index, flaws, present, wrong = columns[:7]
+        values = dict(column.split("=") for column in columns[7:])
+        sums = {name: not int(wrong) & bit if int(present) & bit else None
+                for name, bit in (("ip4", 1), ("transport", 2))}
+        yield (os.path.basename(capture), int(number), int(link), int(index), int(flaws, 16), sums,
                {name: int(value, 16) for name, value in values.items()})
 
 
@@ -67,8 +70,12 @@ def compare(captures, directory):
         for row in rows:
             theirs[link, int(row["frame.number"][0])] = tshark.Packet(row)
     assert len(packets) == len(theirs)
-    for capture, number, link, index, flaws, ours in packets:
+    for capture, number, link, index, flaws, sums, ours in packets:
         packet = theirs[link, index]
+        for name, protocols in (("ip4", ["ip"]), ("transport", sorted(tshark.TRANSPORT - {"gre"}))):
+            right = packet.checksum(protocols)
+            if None not in (right, sums[name]) and right != sums[name]:
+                yield capture, number, "checksum of " + name, sums[name], right, flaws, packet
         for name, (layer, wireshark) in both.items():
             value = packet.get(name, layer, wireshark)
             if value is not tshark.UNKNOWN and value != ours.get(name):

@@ -9,6 +9,7 @@ from decimal import Decimal
 OPTIONS = """
 ip.defragment:FALSE ipv6.defragment:FALSE ip.tso_support:FALSE tcp.desegment_tcp_streams:FALSE
 tcp.relative_sequence_numbers:FALSE tcp.analyze_sequence_numbers:FALSE
+ip.check_checksum:TRUE tcp.check_checksum:TRUE udp.check_checksum:TRUE sctp.checksum:CRC-32C
 """.split()
 
 # Fields that the registry's own column does not name: other spellings of the same thing by layer.
@@ -16,6 +17,8 @@ EXTRA = """
 frame.number frame.protocols vlan.etype llc.type ieee8021ad.priority ieee8021ad.dei ieee8021ad.id
 ieee8021ad.svid ieee8021ad.cvid ieee8021ah.etype icmpv6.nd.na.target_address ipv6.hopopts.nxt
 ipv6.dstopts.nxt ipv6.routing.nxt ipv6.fraghdr.nxt ah.next_header tcp.flags.ace vxlan.reserved8
+ip.checksum.status tcp.checksum.status udp.checksum.status sctp.checksum.status
+icmp.checksum.status icmpv6.checksum.status
 """.split()
 
 LINK = {"eth", "ethertype", "sll", "raw", "vlan", "ieee8021ad", "ieee8021ah", "llc", "mpls"}
@@ -130,6 +133,13 @@ class Packet:
             return special()
         field, _, nth = wireshark.partition("#")
         return self.first(field, int(nth) - 1 if nth else 0)
+
+    def checksum(self, protocols):
+        """True for a right one, False for a wrong one, None where tshark does not tell."""
+        for protocol in protocols:
+            if protocol in self.tokens:
+                return {0: False, 1: True}.get(self.first(protocol + ".checksum.status"))
+        return None
 
     def tags(self, field):
         """Of all tags, outermost first. tshark has a dissector of its own for 0x88a8, which takes two
