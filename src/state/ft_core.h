@@ -148,6 +148,12 @@ BEBA_INLINE struct beba_ft_bucket *beba_ft_bucket(const struct beba_ft *ft,
 #define BEBA_FT_UNDO(ft)          __builtin_expect(!(ft)->undo_off, 0)
 #define BEBA_FT_OFFSET(ft, entry) ((uint64_t)((uintptr_t)(entry) - (uintptr_t)(ft)))
 #endif
+/* A loop to leave as one: unrolled into each other they would be too much for BPF. */
+#ifdef __clang__
+#define BEBA_FT_LOOP _Pragma("clang loop unroll(disable)")
+#else
+#define BEBA_FT_LOOP
+#endif
 /* Keeps the order of stores: what a killed process leaves is a prefix of its stores. */
 #define BEBA_FT_BARRIER() __asm__ volatile("" ::: "memory")
 
@@ -326,6 +332,16 @@ BEBA_INLINE uint32_t beba_ft_bits(uint32_t mask)
     return (mask + (mask >> 8)) & 31;
 }
 
+/* Position of the lowest bit set; mask is not 0 and has 16 bits. */
+BEBA_INLINE uint32_t beba_ft_lowest(uint32_t mask)
+{
+#ifdef __bpf__
+    return beba_ft_bits((mask & (0 - mask)) - 1); /* clang 14 does not end on the built-in */
+#else
+    return (uint32_t)__builtin_ctz(mask);
+#endif
+}
+
 BEBA_INLINE struct beba_ft_entry *beba_ft_entry_at(struct beba_ft_bucket *b,
                                                    struct beba_ft_shape shape, uint32_t slot)
 {
@@ -338,10 +354,11 @@ BEBA_INLINE struct beba_ft_entry *beba_ft_search(struct beba_ft_bucket *b,
 {
     uint32_t mask = beba_ft_match(b, tag);
 
+    BEBA_FT_LOOP
     for (uint32_t i = 0; i < BEBA_FT_SLOTS && mask; i++, mask &= mask - 1) {
         struct beba_ft_entry *e;
 
-        *slot = (uint32_t)__builtin_ctz(mask);
+        *slot = beba_ft_lowest(mask);
         e = beba_ft_entry_at(b, shape, *slot);
         if (__builtin_expect(beba_ft_same_key(e->body, key, shape.words), 1))
             return e;
@@ -379,7 +396,7 @@ BEBA_INLINE bool beba_ft_fetch_entry(struct beba_ft_bucket *b, struct beba_ft_sh
 
     if (!mask)
         return false;
-    e = (const uint8_t *)beba_ft_entry_at(b, shape, (uint32_t)__builtin_ctz(mask));
+    e = (const uint8_t *)beba_ft_entry_at(b, shape, beba_ft_lowest(mask));
     beba_ft_fetch(e);
     beba_ft_fetch(e + shape.stride - 1);
     return true;
@@ -431,6 +448,7 @@ beba_ft_locate_aside_as(struct beba_ft *ft, struct beba_ft_shape shape, const ui
         return NULL;
     e = beba_ft_search(b, shape, key, beba_ft_tag(hash), slot);
     beyond = b->beyond;
+    BEBA_FT_LOOP
     for (uint32_t i = 1; !e && beyond && i <= BEBA_FT_BEYOND && i < ft->n_buckets; i++) {
         b = BEBA_FT_BUCKET(ft, shape, beba_ft_after(ft, second, i));
         if (!b)
@@ -668,6 +686,7 @@ BEBA_INLINE void beba_ft_remove(struct beba_ft *ft, struct beba_ft_entry *e)
 BEBA_INLINE void beba_ft_reclaim(struct beba_ft *ft, struct beba_ft_shape shape,
                                  struct beba_ft_bucket *b, uint64_t now)
 {
+    BEBA_FT_LOOP
     for (uint32_t i = 0; i < BEBA_FT_SLOTS; i++) {
         struct beba_ft_entry *e = beba_ft_entry_at(b, shape, i);
         struct beba_seen seen;
@@ -725,6 +744,7 @@ BEBA_INLINE struct beba_ft_bucket *beba_ft_place(struct beba_ft *ft, struct beba
     b = beba_ft_pick(ft, first, second, free);
     if (b || ft->count >= ft->capacity)
         return b;
+    BEBA_FT_LOOP
     for (uint32_t i = 1; i <= BEBA_FT_BEYOND && i < ft->n_buckets; i++) {
         b = BEBA_FT_BUCKET(ft, shape, beba_ft_after(ft, index, i));
         *free = b ? beba_ft_match(b, 0) : 0;
@@ -758,6 +778,7 @@ BEBA_INLINE bool beba_ft_oldest(struct beba_ft_bucket *b, struct beba_ft_shape s
 {
     bool found = false;
 
+    BEBA_FT_LOOP
     for (uint32_t i = 0; i < BEBA_FT_SLOTS; i++) {
         uint64_t u = beba_ft_entry_at(b, shape, i)->used;
 
@@ -790,6 +811,7 @@ BEBA_INLINE bool beba_ft_evict(struct beba_ft *ft, struct beba_ft_shape shape, u
         b = b2;
         slot = slot2;
     }
+    BEBA_FT_LOOP
     for (uint32_t i = 0; !found && i < BEBA_FT_PROBES; i++) {
         at = beba_ft_after(ft, at, ft->n_buckets > 1);
         b = BEBA_FT_BUCKET(ft, shape, at);
@@ -828,7 +850,7 @@ BEBA_INLINE struct beba_ft_entry *beba_ft_insert_as(struct beba_ft *ft, struct b
             return NULL;
         }
     }
-    slot = (uint32_t)__builtin_ctz(free | 1u << (BEBA_FT_SLOTS - 1));
+    slot = beba_ft_lowest(free | 1u << (BEBA_FT_SLOTS - 1));
     e = beba_ft_entry_at(b, shape, slot);
     e->used = e->entered = now;
     e->state = 0;

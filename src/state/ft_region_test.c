@@ -84,7 +84,7 @@ static void make_key(uint32_t key[2], uint32_t i)
 
 static struct beba_ft_entry *find(struct beba_ft *ft, uint32_t i)
 {
-    uint32_t key[BEBA_FT_KEY_MAX / 4];
+    uint32_t key[BEBA_FT_KEY_MAX / 4] = {0};
 
     make_key(key, i);
     return beba_ft_peek(ft, key, beba_ft_hash(ft, key));
@@ -92,7 +92,7 @@ static struct beba_ft_entry *find(struct beba_ft *ft, uint32_t i)
 
 static struct beba_ft_entry *insert(struct beba_ft *ft, uint32_t i, uint64_t now)
 {
-    uint32_t key[BEBA_FT_KEY_MAX / 4];
+    uint32_t key[BEBA_FT_KEY_MAX / 4] = {0};
     bool evicted;
 
     make_key(key, i);
