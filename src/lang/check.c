@@ -209,8 +209,8 @@ static void check_exits(struct lower *c, const struct machine *m, const struct r
 
 static void unused(struct lower *c, const struct sym *s, const char *hint)
 {
-    struct beba_diag *d = beba_report(c->diags, C_UNUSED, s->loc, "%s '%s' is not used",
-                                      beba_sym_kind_name((enum sym_kind)s->kind), s->name);
+    struct beba_diag *d = beba_report(c->diags, C_UNUSED, s->loc, "'%s' is %s that nothing uses",
+                                      s->name, beba_sym_kind_name((enum sym_kind)s->kind));
 
     if (hint)
         beba_report_hint(c->diags, d, "%s", hint);

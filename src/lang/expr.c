@@ -19,6 +19,11 @@ static const struct {
 
 enum { N_FUNCTIONS = sizeof(functions) / sizeof(functions[0]), MAX_ARGS = 16 };
 
+const char *beba_function_name(unsigned i)
+{
+    return i < N_FUNCTIONS ? functions[i].name : NULL;
+}
+
 static const struct {
     uint8_t sign, op;
 } binary[] = {
@@ -53,6 +58,19 @@ static bool must_be_constant(struct lower *c, struct beba_loc loc)
 
 /* --- names --------------------------------------------------------------------------------- */
 
+/* Other tools' names, also with a dot where nft has a space. */
+static enum beba_field_id find_alias(const char *name)
+{
+    enum beba_field_id id = beba_field_find_alias(name, strlen(name));
+    char text[64];
+
+    if (id != BEBA_F_NONE || strlen(name) >= sizeof(text))
+        return id;
+    for (size_t i = 0; i <= strlen(name); i++)
+        text[i] = name[i] == '.' ? ' ' : name[i];
+    return beba_field_find_alias(text, strlen(text));
+}
+
 enum beba_field_id beba_lower_field(struct lower *c, const char *name, struct beba_loc loc)
 {
     enum beba_field_id id;
@@ -65,7 +83,7 @@ enum beba_field_id beba_lower_field(struct lower *c, const char *name, struct be
     if (id != BEBA_F_NONE)
         return id;
     d = beba_report(c->diags, C_UNKNOWN_FIELD, loc, "unknown field '%s'", name);
-    id = beba_field_find_alias(name, strlen(name));
+    id = find_alias(name);
     near = beba_field_nearest(name, strlen(name));
     if (id != BEBA_F_NONE)
         beba_report_hint(c->diags, d, "the field is called %s", beba_fields[id].name);
@@ -99,9 +117,6 @@ static struct beba_expr *field_expr(struct lower *c, const struct ast_expr *a)
 
 static struct beba_expr *unknown_name(struct lower *c, const struct ast_expr *a)
 {
-    static const struct {
-        const char *word, *instead;
-    } known[] = {{"and", "&&"}, {"or", "||"}, {"not", "!"}, {"xor", "^"}, {"mod", "%"}};
     enum beba_field_id id = beba_field_find_alias(a->name, strlen(a->name));
     const char *near, *field;
     struct beba_diag *d;
@@ -110,23 +125,15 @@ static struct beba_expr *unknown_name(struct lower *c, const struct ast_expr *a)
         beba_lower_field(c, a->name, a->at);
         return NULL;
     }
-    for (unsigned i = 0; c->m && i < 1; i++) { /* a let whose block has ended */
-        for (struct sym *y = c->m->scope.first; y; y = y->next) {
-            if (!y->hidden || strcmp(y->name, a->name) != 0)
-                continue;
-            d = beba_report(c->diags, C_UNKNOWN_NAME, a->at, "'%s' is not known here", a->name);
-            beba_report_hint(c->diags, d, "the let in line %u counts up to the end of its block",
-                             beba_line_of(c, y->loc));
-            return NULL;
-        }
+    for (struct sym *y = c->m ? c->m->scope.first : NULL; y; y = y->next) {
+        if (!y->hidden || strcmp(y->name, a->name) != 0)
+            continue;
+        d = beba_report(c->diags, C_UNKNOWN_NAME, a->at, "'%s' is not known here", a->name);
+        beba_report_hint(c->diags, d, "the let in line %u counts up to the end of its block",
+                         beba_line_of(c, y->loc));
+        return NULL;
     }
     d = beba_report(c->diags, C_UNKNOWN_NAME, a->at, "unknown name '%s'", a->name);
-    for (unsigned i = 0; i < sizeof(known) / sizeof(known[0]); i++) {
-        if (!strcmp(known[i].word, a->name)) {
-            beba_report_hint(c->diags, d, "write '%s'", known[i].instead);
-            return NULL;
-        }
-    }
     near = beba_sym_nearest(c, a->name,
                             1u << SYM_CONST | 1u << SYM_GLOBAL | 1u << SYM_REG | 1u << SYM_LET |
                                 1u << SYM_SET | 1u << SYM_ARRAY);
@@ -138,8 +145,8 @@ static struct beba_expr *unknown_name(struct lower *c, const struct ast_expr *a)
 
 static struct beba_expr *wrong_use(struct lower *c, const struct ast_expr *a, const struct sym *y)
 {
-    struct beba_diag *d = beba_report(c->diags, C_USAGE, a->at, "'%s' is a %s, not a value",
-                                      a->name, beba_sym_kind_name((enum sym_kind)y->kind));
+    struct beba_diag *d = beba_report(c->diags, C_USAGE, a->at, "'%s' is %s, not a value", a->name,
+                                      beba_sym_kind_name((enum sym_kind)y->kind));
 
     if (y->kind == SYM_SET)
         beba_report_hint(c->diags, d, "write 'FIELD in %s'", a->name);
@@ -303,9 +310,10 @@ static struct beba_expr *state_operand(struct lower *c, const struct ast_expr *a
 
     if (other->kind != E_STATE || a->kind != E_NAME)
         return beba_lower_expr(c, a, NULL);
-    m = beba_machine_find(c, other->name, other->at);
-    if (!m)
+    y = beba_scope_find(&c->machines, other->name);
+    if (!y) /* the other side says so */
         return NULL;
+    m = &c->machine[y->id];
     y = beba_scope_find(&m->scope, a->name);
     if (!y || y->kind != SYM_STATE) {
         beba_unknown_state(c, m, a->name, a->at);
@@ -431,7 +439,7 @@ static struct beba_expr *lower_call(struct lower *c, const struct ast_expr *a)
         return unknown_function(c, a);
     op = (enum beba_op)functions[f].op;
     if (a->n_args < functions[f].min_args || a->n_args > functions[f].max_args) {
-        beba_report(c->diags, C_ARGUMENTS, a->loc, "%s takes %s%u argument%s, here are %u", a->name,
+        beba_report(c->diags, C_ARGUMENTS, a->loc, "%s takes %s%u argument%s, not %u", a->name,
                     functions[f].min_args == functions[f].max_args ? "" : "1 to ",
                     functions[f].max_args, functions[f].max_args == 1 ? "" : "s", a->n_args);
         return NULL;
@@ -472,7 +480,7 @@ static struct beba_expr *lower_index(struct lower *c, const struct ast_expr *a)
     }
     y->read = true;
     if (y->kind != SYM_ARRAY) {
-        beba_report(c->diags, C_USAGE, a->at, "'%s' is a %s; only arrays have an index", a->name,
+        beba_report(c->diags, C_USAGE, a->at, "'%s' is %s; only arrays have an index", a->name,
                     beba_sym_kind_name((enum sym_kind)y->kind));
         return NULL;
     }

@@ -202,7 +202,7 @@ static void need_layers(struct facts *f, const struct beba_expr *e, uint32_t lay
 {
     for (unsigned i = 0; i < BEBA_N_LAYERS; i++)
         if ((layers >> i & 1) && (beba_layer_excludes((enum beba_layer)i) & f->has))
-            clash(f, e, "no packet has all of these headers");
+            clash(f, e, "no packet has all of these headers (those of the key count too)");
     if (layers & f->lacks)
         clash(f, e, "the header is asked for and ruled out");
     f->has |= layers;
@@ -211,7 +211,7 @@ static void need_layers(struct facts *f, const struct beba_expr *e, uint32_t lay
 static void lack_layer(struct facts *f, const struct beba_expr *e, unsigned layer)
 {
     if (f->has >> layer & 1)
-        clash(f, e, "the header is there already: the key or the guard needs it");
+        clash(f, e, "the key or the guard needs this header");
     f->lacks |= 1u << layer;
 }
 
@@ -230,7 +230,7 @@ static void add_fact(struct facts *f, const struct fact *fact, const struct beba
     if (old) {
         intersect(&old->in, &fact->in);
         if (!old->in.n)
-            clash(f, e, "no value satisfies all of the guard");
+            clash(f, e, "no value satisfies both");
         return;
     }
     if (fact->operand && !fact->in.n)
@@ -248,6 +248,8 @@ static void gather(struct facts *f, const struct beba_expr *e, bool truth)
 
     if (e->op == BEBA_OP_NOT) {
         gather(f, e->arg[0], !truth);
+        if (f->clash == e->arg[0])
+            f->clash = e;
     } else if (conjunction) {
         gather(f, e->arg[0], truth);
         gather(f, e->arg[1], truth);
@@ -263,7 +265,7 @@ static void gather(struct facts *f, const struct beba_expr *e, bool truth)
             lack_layer(f, e, e->id);
     } else if (e->op == BEBA_OP_CONST) {
         if (!e->k.lo == truth)
-            clash(f, e, "it is a constant");
+            clash(f, e, "it is false whatever the packet is");
     } else {
         need_layers(f, e, beba_implied_layers(f->m, e, truth));
         if (!as_ranges(e, truth, &fact)) {
@@ -277,29 +279,31 @@ static void gather(struct facts *f, const struct beba_expr *e, bool truth)
 
 /* --- never --------------------------------------------------------------------------------- */
 
-static void report_never(struct lower *c, const struct beba_rule *r, const struct facts *f,
+static void report_never(struct lower *c, const struct beba_expr *part, const struct facts *f,
                          bool branch)
 {
+    const char *what = branch ? "alternative" : "rule";
     char text[64];
+    struct beba_diag *d;
 
-    beba_report_hint(c->diags,
-                     beba_report(c->diags, C_NEVER_MATCHES, f->clash->loc,
-                                 branch ? "this alternative never holds: '%s' contradicts the rest"
-                                        : "this rule never holds: '%s' contradicts the rest",
-                                 beba_expr_text(c, f->clash->loc, text)),
-                     "%s", f->why);
-    (void)r;
+    if (f->clash == part)
+        d = beba_report(c->diags, C_NEVER_MATCHES, part->loc, "this %s never holds", what);
+    else
+        d = beba_report(c->diags, C_NEVER_MATCHES, f->clash->loc,
+                        "this %s never holds: '%s' contradicts what is before it", what,
+                        beba_expr_text(c, f->clash->loc, text));
+    beba_report_hint(c->diags, d, "%s", f->why);
 }
 
 /* Alternatives inside a guard, each with the facts around it. */
-static void check_alternatives(struct lower *c, const struct beba_rule *r, const struct facts *f,
-                               const struct beba_expr *e, unsigned depth)
+static void check_alternatives(struct lower *c, const struct facts *f, const struct beba_expr *e,
+                               unsigned depth)
 {
     struct facts *copy;
 
     if (e->op == BEBA_OP_LOR && depth < MAX_BRANCHES) {
-        check_alternatives(c, r, f, e->arg[0], depth + 1);
-        check_alternatives(c, r, f, e->arg[1], depth + 1);
+        check_alternatives(c, f, e->arg[0], depth + 1);
+        check_alternatives(c, f, e->arg[1], depth + 1);
         return;
     }
     copy = beba_arena_copy(c->scratch, f, sizeof(*f));
@@ -310,17 +314,17 @@ static void check_alternatives(struct lower *c, const struct beba_rule *r, const
     copy->n_disjunctions = 0;
     gather(copy, e, true);
     if (copy->clash)
-        report_never(c, r, copy, true);
+        report_never(c, e, copy, true);
 }
 
 static bool check_never(struct lower *c, const struct beba_rule *r, const struct facts *f)
 {
     if (f->clash) {
-        report_never(c, r, f, false);
+        report_never(c, r->guard, f, false);
         return true;
     }
     for (unsigned i = 0; i < f->n_disjunctions; i++)
-        check_alternatives(c, r, f, f->disjunction[i], 0);
+        check_alternatives(c, f, f->disjunction[i], 0);
     return false;
 }
 

@@ -92,7 +92,7 @@ struct sym *beba_sym_find(const struct lower *c, const char *name);
 /* Adds a name that must be new; reports a duplicate. NULL then, and when the name is missing. */
 struct sym *beba_sym_declare(struct lower *c, struct scope *s, const struct ast_name *name,
                              enum sym_kind kind);
-const char *beba_sym_kind_name(enum sym_kind kind); /* "register" */
+const char *beba_sym_kind_name(enum sym_kind kind); /* "a register" */
 /* The nearest declared name of the given kinds (bits 1 << kind), or NULL. */
 const char *beba_sym_nearest(const struct lower *c, const char *name, uint32_t kinds);
 /* Line of a place, for "declared in line 3". */
@@ -127,6 +127,7 @@ const char *beba_expr_text(const struct lower *c, struct beba_loc loc, char buf[
 struct beba_expr *beba_fold(struct lower *c, struct beba_expr *e);
 
 /* expr.c */
+const char *beba_function_name(unsigned i); /* NULL past the last */
 struct beba_expr *beba_lower_expr(struct lower *c, const struct ast_expr *a,
                                   const struct beba_type *want);
 struct beba_expr *beba_lower_bool(struct lower *c, const struct ast_expr *a);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /* "x in {80, 443}", "x in 10.0.0.0/8", "x in blocked": constant members become sorted ranges, sets
  * are looked up, and what is only known at run time is compared. */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -171,7 +172,7 @@ static void add_set(struct lower *c, struct members *m, const struct ast_expr *a
         (type.kind == BEBA_KIND_MAC) != (left->type.kind == BEBA_KIND_MAC)) {
         char text[64], k1[32], k2[32];
 
-        beba_report(c->diags, C_TYPE, a->loc, "'%s' is %s, but the members of '%s' are %s",
+        beba_report(c->diags, C_TYPE, a->loc, "'%s' is %s, but a member of '%s' is %s",
                     beba_expr_text(c, left->loc, text), beba_type_text(left->type, k1), set->name,
                     beba_type_text(type, k2));
         m->ok = false;
@@ -281,7 +282,8 @@ static struct beba_expr *fold_in(struct lower *c, const struct members *m, struc
 
 struct beba_expr *beba_lower_in(struct lower *c, const struct ast_expr *a)
 {
-    struct members m = {.what = "what is compared with it"};
+    char text[64], quoted[70];
+    struct members m = {.what = quoted};
     struct beba_expr *list;
 
     m.left = beba_lower_expr(c, a->arg[0], NULL);
@@ -290,12 +292,11 @@ struct beba_expr *beba_lower_in(struct lower *c, const struct ast_expr *a)
     if (m.left->type.kind == BEBA_KIND_STATE)
         return m.left->op == BEBA_OP_STATE ? lower_states(c, a, m.left) : NULL;
     m.type = m.left->type;
+    snprintf(quoted, sizeof(quoted), "'%s'", beba_expr_text(c, m.left->loc, text));
     if (!members_init(c, &m, a->n_args))
         return NULL;
-    if (a->n_args < 2) {
-        beba_report(c->diags, C_NEVER_MATCHES, a->loc, "nothing is in an empty list");
+    if (a->n_args < 2)
         return beba_expr_const(c, beba_type_bool, beba_u128(0, 0), a->loc);
-    }
     for (uint32_t i = 1; i < a->n_args; i++)
         add_member(c, &m, a->arg[i]);
     if (!m.ok)

@@ -81,7 +81,7 @@ struct beba_diag *beba_parse_expected(struct parser *p, const char *what)
     const struct beba_token *t = beba_parse_peek(p);
     struct beba_loc loc = {p->tokens->source, t->offset, t->len};
 
-    if (t->kind == T_BAD) { /* the lexer has said what is wrong */
+    if (t->kind == T_BAD || (p->at && t[-1].kind == T_BAD)) { /* the lexer has said what is wrong */
         p->panic = true;
         return &lost;
     }
@@ -226,12 +226,29 @@ static bool outer_line(struct parser *p, enum parse_level level)
         return true;
     if (level >= LEVEL_STATE && word == W_IN && next->kind == T_NAME && next->word == W_ANY)
         return true;
-    return level == LEVEL_STMT && (word == W_ON || word == W_ALWAYS);
+    return level == LEVEL_STMT && (word == W_ON || word == W_ALWAYS || word == W_ELSE);
+}
+
+/* Braces that the line has opened and not closed yet: those of lists, which have no lines of their
+ * own. */
+static unsigned open_braces(const struct parser *p)
+{
+    unsigned open = 0;
+
+    for (uint32_t i = p->line_start; i < p->at; i++) {
+        const struct beba_token *t = &p->tokens->token[i];
+
+        if (t->kind == T_LBRACE && !(t->mark & MARK_BLOCK))
+            open++;
+        else if (t->kind == T_RBRACE && !(t->mark & MARK_BLOCK) && open)
+            open--;
+    }
+    return open;
 }
 
 void beba_parse_sync(struct parser *p)
 {
-    unsigned open = 0;
+    unsigned open = open_braces(p);
 
     p->panic = false;
     if (p->at == p->line_start && !beba_parse_is(p, T_EOF) && !beba_parse_is(p, T_RBRACE)) {
@@ -483,9 +500,11 @@ static void parse_item(struct parser *p)
             beba_parse_mark(p, MARK_SPACED);
         items[i].parse(p);
         beba_parse_end_line(p);
+        p->lost |= p->panic;
         return;
     }
     d = beba_parse_expected(p, "a declaration");
+    p->lost = true;
     if (beba_parse_is(p, T_NAME)) {
         static const char *const names[] = {"include", "const",   "set", "global",
                                             "array",   "machine", "test"};
@@ -507,8 +526,9 @@ void beba_parse_file(struct parser *p)
         if (beba_parse_is(p, T_EOF) || p->no_memory)
             return;
         p->line_start = p->at;
-        beba_parse_expected(p, "a declaration");
+        if (!p->lost) /* a '}' too many, unless its '{' was skipped */
+            beba_parse_expected(p, "a declaration");
         p->panic = false;
-        advance(p); /* a '}' too many */
+        advance(p);
     }
 }

@@ -21,6 +21,7 @@ struct parser {
     bool panic;
     bool no_memory;
     bool included;
+    bool lost; /* a head could not be read: its block may have been skipped in part */
     /* Called for each include; NULL: includes are not followed. */
     void (*include)(void *arg, const struct ast_include *inc);
     void *arg;

@@ -65,9 +65,31 @@ static bool too_deep(struct parser *p, const struct ast_expr *e)
     return true;
 }
 
+/* "and", "or", "not" as other languages have them: says how they are written and takes them. */
+static bool english(struct parser *p, const char *word, const char *sign)
+{
+    const struct beba_token *t = beba_parse_peek(p);
+    bool operand = t[t->kind != T_EOF].kind == T_NAME || t[t->kind != T_EOF].kind == T_DOTTED ||
+                   t[t->kind != T_EOF].kind == T_LPAREN || t[t->kind != T_EOF].kind == T_NOT;
+
+    if (t->kind != T_NAME || t->len != strlen(word) || !operand ||
+        memcmp(p->tokens->text + t->offset, word, t->len) != 0)
+        return false;
+    beba_report_hint(p->diags,
+                     beba_report(p->diags, C_SYNTAX, beba_parse_loc(p, p->at, p->at + 1),
+                                 "'%s' is not a word of the language", word),
+                     "write '%s'", sign);
+    return true;
+}
+
 static uint8_t sign_at(struct parser *p, unsigned level)
 {
     uint8_t kind = beba_parse_peek(p)->kind;
+
+    if (level == LEVEL_AND && !beba_parse_peek(p)->newline && english(p, "and", "&&"))
+        return T_LAND;
+    if (level == LEVEL_OR && !beba_parse_peek(p)->newline && english(p, "or", "||"))
+        return T_LOR;
 
     for (unsigned i = 0; i < sizeof(operators) / sizeof(operators[0]); i++)
         if (operators[i].sign == kind && operators[i].level == level)
@@ -238,6 +260,8 @@ static struct ast_expr *parse_unary(struct parser *p)
     struct ast_expr *e, *arg;
     uint32_t first = p->at;
 
+    if (english(p, "not", "!"))
+        beba_parse_peek(p)->kind = T_NOT;
     if (!beba_parse_is(p, T_NOT) && !beba_parse_is(p, T_INV) && !beba_parse_is(p, T_SUB))
         return parse_primary(p);
     if (!beba_parse_enter(p))
@@ -334,10 +358,10 @@ static struct ast_expr *parse_compare(struct parser *p)
         return parse_in(p, left);
     if (beba_parse_is(p, T_ASSIGN) && !beba_parse_peek(p)->newline) {
         beba_report_hint(p->diags,
-                         beba_parse_error(p, C_SYNTAX, beba_parse_loc(p, p->at, p->at + 1),
-                                          "'=' assigns; it does not compare"),
+                         beba_report(p->diags, C_SYNTAX, beba_parse_loc(p, p->at, p->at + 1),
+                                     "'=' assigns; it does not compare"),
                          "write '=='");
-        return left;
+        beba_parse_peek(p)->kind = T_EQ; /* go on as if it were */
     }
     if (!at_comparison(p))
         return left;

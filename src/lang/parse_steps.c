@@ -194,7 +194,11 @@ static void parse_send(struct parser *p, struct ast_step *s)
         else
             break;
     }
-    if (!p->panic && beba_parse_take_word(p, W_EXPECT))
+    if (p->panic || !beba_parse_take_word(p, W_EXPECT))
+        return;
+    if (beba_parse_peek(p)->newline)
+        beba_parse_expected(p, "what to expect");
+    else
         parse_expects(p, s);
 }
 

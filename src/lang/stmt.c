@@ -382,7 +382,7 @@ struct beba_body beba_lower_body(struct lower *c, const struct ast_stmt *s)
         /* a wrong verdict is a verdict still: nothing follows from its being left out */
         bool ok = lower_stmt(c, a, &body.stmt[body.n]);
 
-        body.n += ok || a->kind == S_VERDICT || a->kind == S_IF;
+        body.n += !unreachable && (ok || a->kind == S_VERDICT || a->kind == S_IF);
         if (!unreachable && beba_decides(&body)) {
             check_unreachable(c, a, &body);
             unreachable = true;

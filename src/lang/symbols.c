@@ -78,9 +78,9 @@ struct sym *beba_sym_find(const struct lower *c, const char *name)
 const char *beba_sym_kind_name(enum sym_kind kind)
 {
     static const char *const names[] = {
-        [SYM_CONST] = "constant", [SYM_SET] = "set",         [SYM_GLOBAL] = "global",
-        [SYM_ARRAY] = "array",    [SYM_MACHINE] = "machine", [SYM_REG] = "register",
-        [SYM_STATE] = "state",    [SYM_LET] = "let",
+        [SYM_CONST] = "a constant", [SYM_SET] = "a set",         [SYM_GLOBAL] = "a global",
+        [SYM_ARRAY] = "an array",   [SYM_MACHINE] = "a machine", [SYM_REG] = "a register",
+        [SYM_STATE] = "a state",    [SYM_LET] = "a let",
     };
 
     return names[kind];
@@ -107,7 +107,7 @@ struct sym *beba_sym_declare(struct lower *c, struct scope *s, const struct ast_
     if (old && kind == SYM_LET) {
         beba_report_hint(c->diags,
                          beba_report(c->diags, C_SHADOWS, name->loc,
-                                     "'%s' is the name of a %s already (line %u)", name->s,
+                                     "'%s' is the name of %s already (line %u)", name->s,
                                      beba_sym_kind_name(old->kind), beba_line_of(c, old->loc)),
                          "a let cannot be changed or hidden; choose another name");
         return NULL;
@@ -116,8 +116,8 @@ struct sym *beba_sym_declare(struct lower *c, struct scope *s, const struct ast_
         beba_report_hint(c->diags,
                          beba_report(c->diags, C_DUPLICATE, name->loc, "%s '%s' is declared twice",
                                      beba_sym_kind_name(kind), name->s),
-                         "line %u declares the %s '%s'", beba_line_of(c, old->loc),
-                         beba_sym_kind_name(old->kind), old->name);
+                         "in line %u it is %s", beba_line_of(c, old->loc),
+                         beba_sym_kind_name(old->kind));
         return NULL;
     }
     return beba_scope_add(c, s, name->s, kind, name->loc);

@@ -56,10 +56,6 @@
     X(MIRROR, "mirror", 1)         \
     X(COUNT, "count", 0)           \
     X(QUEUE, "queue", 0)           \
-    X(VLAN, "vlan", 1)             \
-    X(MPLS, "mpls", 1)             \
-    X(PUSH, "push", 0)             \
-    X(POP, "pop", 0)               \
     X(SWAP, "swap", 1)             \
     X(ETH, "eth", 1)               \
     X(L4, "l4", 1)                 \

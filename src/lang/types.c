@@ -149,6 +149,8 @@ static struct beba_expr *mismatch(struct lower *c, const struct beba_expr *e, st
         beba_report_hint(c->diags, d, "use an ip4.* field, or the type ip, which holds either");
     else if (to.kind == BEBA_KIND_IP6 && e->type.kind == BEBA_KIND_IP4)
         beba_report_hint(c->diags, d, "the type ip and the fields ip.* hold either version");
+    else if (to.kind == BEBA_KIND_BOOL && e->op == BEBA_OP_CONST)
+        beba_report_hint(c->diags, d, "write true or false");
     else if (to.kind == BEBA_KIND_BOOL)
         beba_report_hint(c->diags, d, "compare it: '%s != 0'", beba_expr_text(c, e->loc, text));
     else if (beba_type_address(to) && e->op == BEBA_OP_CONST && beba_type_number(e->type))
