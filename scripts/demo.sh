@@ -29,11 +29,11 @@ head "It is checked, and it carries its own tests"
 show "$build/beba" check $program
 show "$build/beba" test $program
 
-head "A capture runs through it: what happened to the packets, and where each host stands now"
-show "$build/beba" run $program -r $capture --flows
+head "The first 80 packets of a capture: what happened to them, and where each host stands now"
+show "$build/beba" run $program -r $capture --limit 80 --events --flows
 
-head "Why? One packet, explained: the fourth knock"
-show "$build/beba" explain $program -r $capture -n "${DEMO_PACKET:-4}"
+head "Why did the door open? Packet 17, the fourth knock, explained"
+show "$build/beba" explain $program -r $capture -n 17
 
 head "The state diagram"
 show "$build/beba" graph $program -o "$build/port_knocking.svg"
