@@ -93,6 +93,8 @@ bool cli_print(FILE *to, struct beba_strbuf *text)
         cli_warn("out of memory");
     else if (text->len)
         ok = fwrite(text->s, 1, text->len, to) == text->len;
+    if (!ok && to == stdout && !cli.output_errno)
+        cli.output_errno = errno;
     beba_strbuf_free(text);
     return ok;
 }
@@ -103,8 +105,10 @@ int cli_print_json(FILE *to, json_t *root)
 
     if (!rc)
         fputc('\n', to);
+    else if (root && ferror(to))
+        cli.output_errno = errno; /* main tells */
     else
-        cli_warn(root ? "cannot write the JSON output" : "out of memory");
+        cli_warn("out of memory");
     json_decref(root);
     return rc ? CLI_FAILED : CLI_OK;
 }

@@ -20,6 +20,7 @@ struct cli {
     const char *command; /* "run"; NULL before one is known */
     bool json;           /* failures are told in JSON too */
     bool failed_json;    /* and one was */
+    int output_errno;    /* why standard output failed; 0 = it did not, or nobody noticed yet */
 };
 extern struct cli cli;
 

@@ -151,14 +151,8 @@ static int explain_one(struct explain *x, const char *title, struct beba_packet 
     struct beba_result result;
     int rc;
 
-    if (!x->list) {
-        struct beba_packet shown = *p;
-
-        beba_packet_parse(&shown);
-        beba_strbuf_printf(&out, "%s%s: ", x->explained ? "\n" : "", title);
-        cli_summary(&out, &shown);
+    if (!x->list && x->explained)
         beba_strbuf_putc(&out, '\n');
-    }
     rc = beba_engine_trace(x->engine, p, &result, &trace);
     x->explained++;
     if (rc)

@@ -163,7 +163,9 @@ int main(int argc, char **argv)
     rc = dispatch(argc, argv);
     errno = 0;
     if (fflush(stdout) || ferror(stdout)) {
-        cli_warn("cannot write to standard output: %s", errno ? strerror(errno) : "write failed");
+        int error = cli.output_errno ? cli.output_errno : errno;
+
+        cli_warn("cannot write to standard output: %s", error ? strerror(error) : "write failed");
         rc = CLI_FAILED;
     }
     return rc;

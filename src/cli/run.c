@@ -448,7 +448,9 @@ static int run(const struct cli_call *call)
         goto out;
     r.program = p.program;
     r.p = p.program->pipeline;
-    r.json = o->json ? json_object() : NULL;
+    if (o->json)
+        r.json = json_pack("{s:o, s:o}", "program", cli_json_text(r.path), "capture",
+                           cli_json_text(o->read));
     rc = check_flows(&r);
     if (!rc)
         rc = run_program(&r);

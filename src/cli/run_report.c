@@ -279,10 +279,6 @@ void run_report(struct run *r)
 {
     struct beba_strbuf out = {0};
 
-    if (r->json) {
-        json_object_set_new(r->json, "program", cli_json_text(r->path));
-        json_object_set_new(r->json, "capture", cli_json_text(r->o->read));
-    }
     report_packets(r, &out);
     report_tables(r, &out);
     report_values(r, &out);
