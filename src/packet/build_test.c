@@ -156,6 +156,11 @@ static void protocol_chooses_the_transport(void **state)
     a[0] = (struct beba_assign){BEBA_F_ETH_TYPE, {0, 0x86dd}};
     p = build(0, 0, a, 2);
     assert_true(beba_packet_has(&p, BEBA_LAYER_IP6));
+    a[0] = (struct beba_assign){BEBA_F_ETH_TYPE, {0, 0x8848}};
+    p = build(0, 0, a, 2);
+    assert_int_equal(read(&p, BEBA_F_ETH_TYPE), 0x8848);
+    assert_true(beba_packet_has(&p, BEBA_LAYER_MPLS));
+    assert_true(beba_packet_has(&p, BEBA_LAYER_TCP));
     a[0] = (struct beba_assign){BEBA_F_IP_VERSION, {0, 6}};
     p = build(0, 0, a, 2);
     assert_true(beba_packet_has(&p, BEBA_LAYER_IP6));
@@ -247,6 +252,19 @@ static void refuses_contradictions(void **state)
         refuses(rows[i].what, rows[i].a, 2);
 }
 
+static void says_what_to_assign_instead(void **state)
+{
+    static const struct beba_assign a[] = {{BEBA_F_IP_FRAG, {0, 1}}, {BEBA_F_TCP_CSUM, {0, 1}}};
+
+    for (unsigned i = 0; i < 2; i++) {
+        struct beba_build b = {.assign = &a[i], .n_assign = 1};
+        struct beba_error err = {0};
+        struct beba_packet p;
+        assert_int_equal(beba_packet_build(&p, buf, sizeof(buf), 0, &b, &err), -EINVAL);
+        assert_int_equal(err.hint[0] != 0, i == 0);
+    }
+}
+
 static void refuses_small_buffers(void **state)
 {
     struct beba_assign a = {BEBA_F_TCP_DST, {0, 1}};
@@ -273,6 +291,7 @@ int main(void)
         cmocka_unit_test(lengths_are_kept),
         cmocka_unit_test(metadata_is_set),
         cmocka_unit_test(refuses_contradictions),
+        cmocka_unit_test(says_what_to_assign_instead),
         cmocka_unit_test(refuses_small_buffers),
     };
 

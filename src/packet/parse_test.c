@@ -116,6 +116,17 @@ static const struct frame frames[] = {
     {"GRE: checksum, key, sequence", BEBA_LINK_IP,
      "4500 0024 0000 0000 40 2f 0000 0a000001 0a000002 b0000800 00000000 0000cafe 00000001",
      BIT(META) | BIT(IP4) | BIT(IP) | BIT(GRE), 0, 0x800, 47, 36},
+    {"UDP longer than the first fragment", BEBA_LINK_IP,
+     "4500 001c 0000 2000 40 11 0000 0a000001 0a000002 04000035 00400000", IP4_UDP, 0, 0x800, 17, 28},
+    {"UDP longer than the first fragment of IPv6", BEBA_LINK_IP,
+     IP6("0010", "2c") "11000001 00000007 04000035 00400000",
+     BIT(META) | BIT(IP6) | BIT(IP) | BIT(IP6FRAG) | BIT(UDP) | BIT(L4), 0, 0x86dd, 17, 56},
+    {"UDP longer than an atomic fragment", BEBA_LINK_IP,
+     IP6("0010", "2c") "11000000 00000007 04000035 00400000",
+     BIT(META) | BIT(IP6) | BIT(IP) | BIT(IP6FRAG) | BIT(UDP) | BIT(L4), BEBA_FLAW_BAD_LENGTH, 0x86dd,
+     17, 56},
+    {"later IPv6 fragment", BEBA_LINK_IP, IP6("0010", "2c") "11000008 00000007 04000035 00080000",
+     BIT(META) | BIT(IP6) | BIT(IP) | BIT(IP6FRAG), BEBA_FLAW_LATER_FRAGMENT, 0x86dd, 17, 48},
     {"GRE of PPTP: key, sequence, acknowledgement", BEBA_LINK_IP,
      "4500 0024 0000 0000 40 2f 0000 0a000001 0a000002 3081880b 00000007 00000001 00000002",
      BIT(META) | BIT(IP4) | BIT(IP) | BIT(GRE), 0, 0x800, 47, 36},
@@ -379,6 +390,37 @@ static void payload_length_is_bounded_by_the_wire(void **state)
     beba_packet_parse(&p);
     assert_true(beba_field_read(&p, BEBA_F_L4_PAYLOAD_LEN, &v));
     assert_int_equal(v, 228);
+    p.len = p.wire_len = from_hex(IP4("001e") UDP8 "0102 00000000", d); /* padded */
+    beba_packet_parse(&p);
+    assert_true(beba_field_read(&p, BEBA_F_L4_PAYLOAD_LEN, &v));
+    assert_int_equal(v, 2);
+}
+
+/* Stacks are followed up to their bound, and not one further. */
+static void stacks_have_a_bound(void **state)
+{
+    static const struct {
+        const char *head, *layer, *tail;
+        unsigned deepest;
+        uint8_t link;
+    } rows[] = {
+        {MACS "8100", "0001 8100", "0001 88b5", 16, BEBA_LINK_ETHERNET},
+        {MACS "8847", "00010040", "00010140", 32, BEBA_LINK_ETHERNET},
+        {IP6("0400", "3c"), "3c00000000000000", "3b00000000000000", 16, BEBA_LINK_IP},
+    };
+
+    for (unsigned i = 0; i < sizeof(rows) / sizeof(*rows); i++)
+        for (unsigned n = 1; n <= rows[i].deepest + 1; n++) {
+            uint8_t d[2048] = {0};
+            struct beba_packet p = {.data = d, .link = rows[i].link};
+            p.len = from_hex(rows[i].head, d);
+            for (unsigned k = 1; k < n; k++)
+                p.len += from_hex(rows[i].layer, d + p.len);
+            p.len += from_hex(rows[i].tail, d + p.len);
+            p.wire_len = 2048;
+            beba_packet_parse(&p);
+            assert_int_equal(p.h.flaws, n > rows[i].deepest ? BEBA_FLAW_TOO_DEEP : 0);
+        }
 }
 
 /* RFC 8335: an extended echo request has an id, and no 16-bit sequence number. */
@@ -531,6 +573,7 @@ int main(void)
         cmocka_unit_test(reads_ids_of_the_right_messages),
         cmocka_unit_test(finds_neighbour_discovery_options),
         cmocka_unit_test(reads_keys_and_fragments),
+        cmocka_unit_test(stacks_have_a_bound),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
