@@ -55,6 +55,10 @@ static void field_node(struct node *node, enum beba_field_id id)
         node->k = beba_mask64(width);
     } else if (bit == 0 && width == 16) {
         node->op = NODE_BE16;
+    } else if (bit + width <= 16) {
+        node->op = NODE_BITS16;
+        node->shift = (uint8_t)(16 - bit - width);
+        node->k = beba_mask64(width);
     } else if (bit == 0 && width == 32) {
         node->op = NODE_BE32;
     } else if (bit == 0 && width == 48) {
@@ -71,16 +75,38 @@ static bool is_wide(const struct node *n)
     return n->width > 64;
 }
 
-static void compare_node(struct node *n)
+/* Operations that have a case for a constant on the right. */
+static uint8_t constant_op(unsigned op)
 {
-    n->compare = n->op;
-    if (is_wide(n->a) || is_wide(n->b)) {
+    switch (op) {
+    case BEBA_OP_ADD:
+        return NODE_ADD_K;
+    case BEBA_OP_SUB:
+        return NODE_SUB_K;
+    case BEBA_OP_MUL:
+        return NODE_MUL_K;
+    case BEBA_OP_AND:
+        return NODE_AND_K;
+    case BEBA_OP_SHL:
+        return NODE_SHL_K;
+    case BEBA_OP_SHR:
+        return NODE_SHR_K;
+    default:
+        return op >= BEBA_OP_EQ && op <= BEBA_OP_GE ? (uint8_t)(NODE_EQ_K + op - BEBA_OP_EQ) : 0;
+    }
+}
+
+static void binary_node(struct node *n)
+{
+    uint8_t special = constant_op(n->op);
+
+    if (n->op >= BEBA_OP_EQ && n->op <= BEBA_OP_GE && (is_wide(n->a) || is_wide(n->b))) {
+        n->compare = n->op;
         n->op = NODE_COMPARE_WIDE;
-    } else if (n->b->op == BEBA_OP_CONST) {
-        n->op = NODE_COMPARE_K;
+    } else if (special && n->b->op == BEBA_OP_CONST) {
+        n->op = special;
         n->k = n->b->k;
-    } else {
-        n->op = NODE_COMPARE;
+        n->shift = n->k & 63;
     }
 }
 
@@ -132,21 +158,10 @@ static void specialise(struct build *b, struct node *n, const struct beba_expr *
     case BEBA_OP_REG:
         reg_node(b, n);
         break;
-    case BEBA_OP_EQ:
-    case BEBA_OP_NE:
-    case BEBA_OP_LT:
-    case BEBA_OP_LE:
-    case BEBA_OP_GT:
-    case BEBA_OP_GE:
-        compare_node(n);
-        break;
-    case BEBA_OP_SEQ_LT:
-    case BEBA_OP_SEQ_LEQ:
-        n->compare = n->op;
-        n->op = NODE_SEQ;
-        break;
     default:
         fold(n);
+        if (n->op != BEBA_OP_CONST && n->n_args == 2)
+            binary_node(n);
     }
 }
 

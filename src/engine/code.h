@@ -11,6 +11,7 @@
 /* Operations of nodes: those of the pipeline, and these special cases of them. */
 enum node_op {
     NODE_BITS = BEBA_N_OPS, /* a field inside one byte */
+    NODE_BITS16,            /* inside two */
     NODE_BE16,              /* fields of whole bytes */
     NODE_BE32,
     NODE_BE48,
@@ -26,22 +27,34 @@ enum node_op {
     NODE_REG32,
     NODE_REG64,
     NODE_REG128,
-    NODE_COMPARE_K,    /* compare a with constant k: up to 64 bits */
-    NODE_COMPARE,      /* a with b: up to 64 bits */
-    NODE_COMPARE_WIDE, /* a with b: 128 bits */
-    NODE_SEQ,          /* seq_lt, seq_leq */
+    /* a with constant k, up to 64 bits */
+    NODE_ADD_K,
+    NODE_SUB_K,
+    NODE_MUL_K,
+    NODE_AND_K,
+    NODE_SHL_K,
+    NODE_SHR_K,
+    NODE_EQ_K, /* in the order of BEBA_OP_EQ .. BEBA_OP_GE */
+    NODE_NE_K,
+    NODE_LT_K,
+    NODE_LE_K,
+    NODE_GT_K,
+    NODE_GE_K,
+    /* a with b, 128 bits; compare says how */
+    NODE_COMPARE_WIDE,
+    NODE_N_OPS
 };
 
 struct node {
     uint8_t op;      /* enum node_op, or enum beba_op */
     uint8_t width;   /* bits of the result */
     uint8_t layer;   /* fields */
-    uint8_t compare; /* COMPARE..., SEQ: enum beba_op */
-    uint8_t shift;   /* BITS */
+    uint8_t compare; /* COMPARE_WIDE: enum beba_op */
+    uint8_t shift;   /* BITS..., SHL_K, SHR_K */
     uint8_t n_args;
     uint32_t offset; /* fields: bytes from the header; registers: bytes from the first */
     uint32_t id;
-    uint64_t k; /* CONST, COMPARE_K; BITS: mask */
+    uint64_t k; /* CONST, ..._K; BITS...: mask */
     const struct node *a, *b;
     const struct node **arg;      /* all of them */
     const struct beba_expr *expr; /* what this is made of */

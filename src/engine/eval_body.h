@@ -8,9 +8,53 @@
 
 /* Expressions -------------------------------------------------------------------------------- */
 
-static uint64_t eval(struct exec *x, const struct node *n);
-static struct beba_u128 eval_wide(struct exec *x, const struct node *n);
+/* Values of up to 64 bits: one function an operation, in a table. */
+typedef uint64_t (*eval_fn)(struct exec *x, const struct node *n);
+static const eval_fn eval_ops[NODE_N_OPS];
+
+static struct beba_u128 eval_wide_op(struct exec *x, const struct node *n);
 static void force_let(struct exec *x, uint32_t id);
+
+#if TRACED
+/* Tells the tracer each value and whether it came from an absent field. */
+static uint64_t eval(struct exec *x, const struct node *n)
+{
+    bool outer = x->absent;
+    uint64_t v;
+
+    x->absent = false;
+    v = eval_ops[n->op](x, n);
+    beba_tracer_value(x->tracer, n, beba_u128(0, v), x->absent);
+    x->absent |= outer;
+    return v;
+}
+
+static struct beba_u128 eval_wide(struct exec *x, const struct node *n)
+{
+    bool outer = x->absent;
+    struct beba_u128 v;
+
+    x->absent = false;
+    v = eval_wide_op(x, n);
+    beba_tracer_value(x->tracer, n, v, x->absent);
+    x->absent |= outer;
+    return v;
+}
+#define TRACE(call) call
+#else
+BEBA_INLINE uint64_t eval(struct exec *x, const struct node *n)
+{
+    return eval_ops[n->op](x, n);
+}
+
+BEBA_INLINE struct beba_u128 eval_wide(struct exec *x, const struct node *n)
+{
+    return eval_wide_op(x, n);
+}
+#define TRACE(call) (void)0
+#endif
+
+/* Fields ------------------------------------------------------------------------------------- */
 
 BEBA_INLINE uint64_t absent_field(struct exec *x)
 {
@@ -18,23 +62,49 @@ BEBA_INLINE uint64_t absent_field(struct exec *x)
     return 0;
 }
 
-/* The first byte of a field, or NULL when the packet lacks its header. */
-BEBA_INLINE const uint8_t *field_at(struct exec *x, const struct node *n)
+BEBA_INLINE bool lacks_field(const struct exec *x, const struct node *n)
 {
-    const struct beba_packet *p = x->p;
-
-    if (!(p->h.layers >> n->layer & 1))
-        return NULL;
-    return p->data + p->h.offset[n->layer] + n->offset;
+    return __builtin_expect(!(x->p->h.layers >> n->layer & 1), 0);
 }
 
-static uint64_t eval_field(struct exec *x, const struct node *n)
+BEBA_INLINE const uint8_t *field_at(const struct exec *x, const struct node *n)
+{
+    return x->p->data + x->p->h.offset[n->layer] + n->offset;
+}
+
+/* A function of one expression, which may use x, p and n. */
+#define LEAF(name, value)                                           \
+    static uint64_t op_##name(struct exec *x, const struct node *n) \
+    {                                                               \
+        return value;                                               \
+    }
+#define FIELD(name, value) LEAF(name, lacks_field(x, n) ? absent_field(x) : (value))
+#define REG(name, type)    LEAF(name, *(const type *)(const void *)(x->read_regs + n->offset))
+
+FIELD(bits, *field_at(x, n) >> n->shift & n->k)
+FIELD(bits16, beba_load16(field_at(x, n)) >> n->shift & n->k)
+FIELD(be16, beba_load16(field_at(x, n)))
+FIELD(be32, beba_load32(field_at(x, n)))
+FIELD(be48, beba_load_bytes(field_at(x, n), 6))
+FIELD(ip_proto, x->p->h.ip_proto)
+LEAF(in_port, x->p->in_port)
+LEAF(now, x->p->now)
+LEAF(pkt_len, x->p->wire_len)
+LEAF(metadata, x->p->metadata)
+LEAF(present, x->p->h.layers >> n->id & 1)
+LEAF(constant, n->k)
+LEAF(global, x->e->global[n->id].lo)
+LEAF(forward, x->forward)
+REG(reg8, uint8_t)
+REG(reg16, uint16_t)
+REG(reg32, uint32_t)
+REG(reg64, uint64_t)
+
+static uint64_t op_field(struct exec *x, const struct node *n)
 {
     uint64_t v;
 
-    if (!beba_field_get(x->p, (enum beba_field_id)n->id, &v))
-        return absent_field(x);
-    return v;
+    return beba_field_get(x->p, (enum beba_field_id)n->id, &v) ? v : absent_field(x);
 }
 
 BEBA_INLINE void read_let(struct exec *x, uint32_t id)
@@ -43,99 +113,102 @@ BEBA_INLINE void read_let(struct exec *x, uint32_t id)
         force_let(x, id);
 }
 
-static uint64_t eval_let(struct exec *x, const struct node *n)
+static uint64_t op_let(struct exec *x, const struct node *n)
 {
     read_let(x, n->id);
     x->absent |= x->e->let_absent[n->id];
     return x->e->let[n->id].lo;
 }
 
-BEBA_INLINE bool compare64(unsigned op, uint64_t a, uint64_t b)
-{
-    switch (op) {
-    case BEBA_OP_EQ:
-        return a == b;
-    case BEBA_OP_NE:
-        return a != b;
-    case BEBA_OP_LT:
-        return a < b;
-    case BEBA_OP_LE:
-        return a <= b;
-    case BEBA_OP_GT:
-        return a > b;
-    default:
-        return a >= b;
+/* Operators ---------------------------------------------------------------------------------- */
+
+#define UNARY(name, value)                                          \
+    static uint64_t op_##name(struct exec *x, const struct node *n) \
+    {                                                               \
+        uint64_t a = eval(x, n->a);                                 \
+                                                                    \
+        return value;                                               \
     }
+#define BINARY(name, value)                                         \
+    static uint64_t op_##name(struct exec *x, const struct node *n) \
+    {                                                               \
+        uint64_t a = eval(x, n->a), b = eval(x, n->b);              \
+                                                                    \
+        return value;                                               \
+    }
+
+UNARY(not, !a)
+UNARY(add_k, a + n->k)
+UNARY(sub_k, a - n->k)
+UNARY(mul_k, a * n->k)
+UNARY(and_k, a & n->k)
+UNARY(shl_k, a << n->shift)
+UNARY(shr_k, a >> n->shift)
+BINARY(add, a + b)
+BINARY(sub, a - b)
+BINARY(mul, a *b)
+BINARY(and, a &b)
+BINARY(or, a | b)
+BINARY(min, a < b ? a : b)
+BINARY(max, a > b ? a : b)
+BINARY(sat_add, beba_sat_add(a, b))
+BINARY(sat_sub, beba_sat_sub(a, b))
+LEAF(land, eval(x, n->a) && eval(x, n->b))
+LEAF(lor, eval(x, n->a) || eval(x, n->b))
+
+/* The other operators. */
+static uint64_t op_any(struct exec *x, const struct node *n)
+{
+    uint64_t v[4] = {0};
+
+    for (unsigned i = 0; i < n->n_args && i < 4; i++)
+        v[i] = eval(x, n->arg[i]);
+    return beba_op_apply((enum beba_op)n->expr->op, n->width, v);
 }
 
 /* Comparisons are false when an operand read an absent field; what is outside them does not see it.
  */
-static bool eval_compare(struct exec *x, const struct node *n)
-{
-    bool outer = x->absent, result;
-    uint64_t a;
+#define COMPARE(name, type_a, eval_a, type_b, eval_b, value)        \
+    static uint64_t op_##name(struct exec *x, const struct node *n) \
+    {                                                               \
+        bool outer = x->absent, result;                             \
+        type_a a;                                                   \
+        type_b b;                                                   \
+                                                                    \
+        x->absent = false;                                          \
+        a = eval_a(x, n->a);                                        \
+        b = eval_b;                                                 \
+        result = (value) && !x->absent;                             \
+        x->absent = outer;                                          \
+        return result;                                              \
+    }
+#define COMPARE_64(name, value) COMPARE(name, uint64_t, eval, uint64_t, eval(x, n->b), value)
+#define COMPARE_K(name, value)  COMPARE(name, uint64_t, eval, uint64_t, n->k, value)
 
-    x->absent = false;
-    a = eval(x, n->a);
-    result = compare64(n->compare, a, eval(x, n->b)) && !x->absent;
-    x->absent = outer;
-    return result;
-}
+COMPARE_64(eq, a == b)
+COMPARE_64(ne, a != b)
+COMPARE_64(lt, a < b)
+COMPARE_64(le, a <= b)
+COMPARE_64(gt, a > b)
+COMPARE_64(ge, a >= b)
+COMPARE_64(seq_lt, beba_seq_lt(a, b))
+COMPARE_64(seq_leq, beba_seq_leq(a, b))
+COMPARE_K(eq_k, a == b)
+COMPARE_K(ne_k, a != b)
+COMPARE_K(lt_k, a < b)
+COMPARE_K(le_k, a <= b)
+COMPARE_K(gt_k, a > b)
+COMPARE_K(ge_k, a >= b)
+COMPARE(compare_wide, struct beba_u128, eval_wide, struct beba_u128, eval_wide(x, n->b),
+        beba_compare((enum beba_op)n->compare, a, b))
+COMPARE(in_list, struct beba_u128, eval_wide, uint32_t, n->expr->n_ranges,
+        ranges_have(n->expr->range, b, a))
+COMPARE(in_set, struct beba_u128, eval_wide, const struct set *, &x->e->set[n->id],
+        ranges_have(b->merged, b->n_merged, a))
 
-static bool eval_compare_k(struct exec *x, const struct node *n)
-{
-    bool outer = x->absent, result;
+/* Functions and tables ----------------------------------------------------------------------- */
 
-    x->absent = false;
-    result = compare64(n->compare, eval(x, n->a), n->k) && !x->absent;
-    x->absent = outer;
-    return result;
-}
-
-static bool eval_compare_wide(struct exec *x, const struct node *n)
-{
-    bool outer = x->absent, result;
-    struct beba_u128 a;
-
-    x->absent = false;
-    a = eval_wide(x, n->a);
-    result = beba_compare((enum beba_op)n->compare, a, eval_wide(x, n->b)) && !x->absent;
-    x->absent = outer;
-    return result;
-}
-
-static bool eval_seq(struct exec *x, const struct node *n)
-{
-    bool outer = x->absent, result;
-    uint64_t a, b;
-
-    x->absent = false;
-    a = eval(x, n->a);
-    b = eval(x, n->b);
-    result = n->compare == BEBA_OP_SEQ_LT ? beba_seq_lt(a, b) : beba_seq_leq(a, b);
-    result = result && !x->absent;
-    x->absent = outer;
-    return result;
-}
-
-static bool eval_in(struct exec *x, const struct node *n)
-{
-    const struct set *set = &x->e->set[n->id];
-    bool outer = x->absent, result;
-    struct beba_u128 v;
-
-    x->absent = false;
-    v = eval_wide(x, n->a);
-    if (n->op == BEBA_OP_IN_LIST)
-        result = ranges_have(n->expr->range, n->expr->n_ranges, v);
-    else
-        result = ranges_have(set->merged, set->n_merged, v);
-    result = result && !x->absent;
-    x->absent = outer;
-    return result;
-}
-
-static uint64_t eval_hash(struct exec *x, const struct node *n)
+static uint64_t op_hash(struct exec *x, const struct node *n)
 {
     uint32_t h = 0, n_words = 0;
 
@@ -184,7 +257,7 @@ static uint64_t cell_index(struct exec *x, const struct array *a, const struct n
     return array_index(a, row, eval(x, j ? j : i));
 }
 
-static uint64_t eval_array(struct exec *x, const struct node *n)
+static uint64_t op_array(struct exec *x, const struct node *n)
 {
     const struct array *a = &x->e->array[n->id];
 
@@ -192,7 +265,7 @@ static uint64_t eval_array(struct exec *x, const struct node *n)
 }
 
 /* The state of this packet's entry in a table, as a packet would see it; nothing is touched. */
-static uint64_t eval_state(struct exec *x, const struct node *n)
+static uint64_t op_state(struct exec *x, const struct node *n)
 {
     const struct table *t = &x->e->table[n->id];
     struct table_keys keys;
@@ -215,112 +288,103 @@ static uint64_t eval_state(struct exec *x, const struct node *n)
     return seen.state;
 }
 
-static uint64_t eval_random(struct exec *x, const struct node *n)
+static uint64_t op_random(struct exec *x, const struct node *n)
 {
     uint64_t bound = eval(x, n->a);
 
     return beba_random(x->e->opts.seed, x->number, x->draws++, bound);
 }
 
-static uint64_t eval_op(struct exec *x, const struct node *n)
+static uint64_t op_wide(struct exec *x, const struct node *n)
 {
-    const struct beba_packet *p = x->p;
-    const uint8_t *regs = x->read_regs;
-    const uint8_t *at;
-    uint64_t v[4];
-
-    switch (n->op) {
-    case BEBA_OP_CONST:
-        return n->k;
-    case NODE_BITS:
-        at = field_at(x, n);
-        return at ? *at >> n->shift & n->k : absent_field(x);
-    case NODE_BE16:
-        at = field_at(x, n);
-        return at ? beba_load16(at) : absent_field(x);
-    case NODE_BE32:
-        at = field_at(x, n);
-        return at ? beba_load32(at) : absent_field(x);
-    case NODE_BE48:
-        at = field_at(x, n);
-        return at ? beba_load_bytes(at, 6) : absent_field(x);
-    case NODE_FIELD:
-        return eval_field(x, n);
-    case NODE_FIELD_WIDE:
-    case NODE_REG128:
-    case BEBA_OP_MAP4:
-        return eval_wide(x, n).lo;
-    case NODE_IN_PORT:
-        return p->in_port;
-    case NODE_NOW:
-        return p->now;
-    case NODE_PKT_LEN:
-        return p->wire_len;
-    case NODE_METADATA:
-        return p->metadata;
-    case NODE_IP_PROTO:
-        return beba_packet_has(p, BEBA_LAYER_IP) ? p->h.ip_proto : absent_field(x);
-    case NODE_REG8:
-        return regs[n->offset];
-    case NODE_REG16:
-        return *(const uint16_t *)(const void *)(regs + n->offset);
-    case NODE_REG32:
-        return *(const uint32_t *)(const void *)(regs + n->offset);
-    case NODE_REG64:
-        return *(const uint64_t *)(const void *)(regs + n->offset);
-    case BEBA_OP_LET:
-        return eval_let(x, n);
-    case BEBA_OP_GLOBAL:
-        return x->e->global[n->id].lo;
-    case BEBA_OP_STATE:
-        return eval_state(x, n);
-    case BEBA_OP_FORWARD:
-        return x->forward;
-    case BEBA_OP_PRESENT:
-        return beba_packet_has(p, (enum beba_layer)n->id);
-    case BEBA_OP_RANDOM:
-        return eval_random(x, n);
-    case BEBA_OP_ARRAY:
-        return eval_array(x, n);
-    case BEBA_OP_IN_LIST:
-    case BEBA_OP_IN_SET:
-        return eval_in(x, n);
-    case BEBA_OP_HASH:
-        return eval_hash(x, n);
-    case NODE_COMPARE_K:
-        return eval_compare_k(x, n);
-    case NODE_COMPARE:
-        return eval_compare(x, n);
-    case NODE_COMPARE_WIDE:
-        return eval_compare_wide(x, n);
-    case NODE_SEQ:
-        return eval_seq(x, n);
-    case BEBA_OP_NOT:
-        return !eval(x, n->a);
-    case BEBA_OP_LAND:
-        return eval(x, n->a) && eval(x, n->b);
-    case BEBA_OP_LOR:
-        return eval(x, n->a) || eval(x, n->b);
-    case BEBA_OP_ADD:
-        v[0] = eval(x, n->a);
-        return v[0] + eval(x, n->b);
-    case BEBA_OP_SUB:
-        v[0] = eval(x, n->a);
-        return v[0] - eval(x, n->b);
-    default:
-        for (unsigned i = 0; i < n->n_args && i < 4; i++)
-            v[i] = eval(x, n->arg[i]);
-        return beba_op_apply((enum beba_op)n->op, n->width, v);
-    }
+    return eval_wide_op(x, n).lo;
 }
 
+static const eval_fn eval_ops[NODE_N_OPS] = {
+    [BEBA_OP_CONST] = op_constant,
+    [BEBA_OP_FIELD] = op_field,
+    [BEBA_OP_LET] = op_let,
+    [BEBA_OP_GLOBAL] = op_global,
+    [BEBA_OP_STATE] = op_state,
+    [BEBA_OP_FORWARD] = op_forward,
+    [BEBA_OP_PRESENT] = op_present,
+    [BEBA_OP_RANDOM] = op_random,
+    [BEBA_OP_NOT] = op_not,
+    [BEBA_OP_INV] = op_any,
+    [BEBA_OP_NEG] = op_any,
+    [BEBA_OP_MAP4] = op_wide,
+    [BEBA_OP_ARRAY] = op_array,
+    [BEBA_OP_IN_LIST] = op_in_list,
+    [BEBA_OP_IN_SET] = op_in_set,
+    [BEBA_OP_ADD] = op_add,
+    [BEBA_OP_SUB] = op_sub,
+    [BEBA_OP_MUL] = op_mul,
+    [BEBA_OP_DIV] = op_any,
+    [BEBA_OP_MOD] = op_any,
+    [BEBA_OP_AND] = op_and,
+    [BEBA_OP_OR] = op_or,
+    [BEBA_OP_XOR] = op_any,
+    [BEBA_OP_SHL] = op_any,
+    [BEBA_OP_SHR] = op_any,
+    [BEBA_OP_EQ] = op_eq,
+    [BEBA_OP_NE] = op_ne,
+    [BEBA_OP_LT] = op_lt,
+    [BEBA_OP_LE] = op_le,
+    [BEBA_OP_GT] = op_gt,
+    [BEBA_OP_GE] = op_ge,
+    [BEBA_OP_LAND] = op_land,
+    [BEBA_OP_LOR] = op_lor,
+    [BEBA_OP_MIN] = op_min,
+    [BEBA_OP_MAX] = op_max,
+    [BEBA_OP_SAT_ADD] = op_sat_add,
+    [BEBA_OP_SAT_SUB] = op_sat_sub,
+    [BEBA_OP_ABS_DIFF] = op_any,
+    [BEBA_OP_HASH] = op_hash,
+    [BEBA_OP_EWMA] = op_any,
+    [BEBA_OP_AVG] = op_any,
+    [BEBA_OP_VAR] = op_any,
+    [BEBA_OP_SEQ_LT] = op_seq_lt,
+    [BEBA_OP_SEQ_LEQ] = op_seq_leq,
+    [NODE_BITS] = op_bits,
+    [NODE_BITS16] = op_bits16,
+    [NODE_BE16] = op_be16,
+    [NODE_BE32] = op_be32,
+    [NODE_BE48] = op_be48,
+    [NODE_FIELD] = op_field,
+    [NODE_FIELD_WIDE] = op_wide,
+    [NODE_IN_PORT] = op_in_port,
+    [NODE_NOW] = op_now,
+    [NODE_PKT_LEN] = op_pkt_len,
+    [NODE_METADATA] = op_metadata,
+    [NODE_IP_PROTO] = op_ip_proto,
+    [NODE_REG8] = op_reg8,
+    [NODE_REG16] = op_reg16,
+    [NODE_REG32] = op_reg32,
+    [NODE_REG64] = op_reg64,
+    [NODE_REG128] = op_wide,
+    [NODE_ADD_K] = op_add_k,
+    [NODE_SUB_K] = op_sub_k,
+    [NODE_MUL_K] = op_mul_k,
+    [NODE_AND_K] = op_and_k,
+    [NODE_SHL_K] = op_shl_k,
+    [NODE_SHR_K] = op_shr_k,
+    [NODE_EQ_K] = op_eq_k,
+    [NODE_NE_K] = op_ne_k,
+    [NODE_LT_K] = op_lt_k,
+    [NODE_LE_K] = op_le_k,
+    [NODE_GT_K] = op_gt_k,
+    [NODE_GE_K] = op_ge_k,
+    [NODE_COMPARE_WIDE] = op_compare_wide,
+};
+
+/* Values of any width. */
 static struct beba_u128 eval_wide_op(struct exec *x, const struct node *n)
 {
     struct beba_u128 v;
 
     switch (n->op) {
     case BEBA_OP_CONST:
-        return n->expr->k;
+        return n->expr->op == BEBA_OP_CONST ? n->expr->k : beba_u128(0, n->k);
     case NODE_FIELD_WIDE:
         x->absent |= !beba_field_get_wide(x->p, (enum beba_field_id)n->id, &v);
         return v;
@@ -336,45 +400,6 @@ static struct beba_u128 eval_wide_op(struct exec *x, const struct node *n)
     case BEBA_OP_MAP4:
         return beba_u128(0, 0xffffull << 32 | (uint32_t)eval(x, n->a));
     default:
-        return beba_u128(0, eval_op(x, n));
+        return beba_u128(0, eval_ops[n->op](x, n));
     }
 }
-
-#if TRACED
-/* The same, telling the tracer each value and whether it came from an absent field. */
-static uint64_t eval(struct exec *x, const struct node *n)
-{
-    bool outer = x->absent;
-    uint64_t v;
-
-    x->absent = false;
-    v = eval_op(x, n);
-    beba_tracer_value(x->tracer, n, beba_u128(0, v), x->absent);
-    x->absent |= outer;
-    return v;
-}
-
-static struct beba_u128 eval_wide(struct exec *x, const struct node *n)
-{
-    bool outer = x->absent;
-    struct beba_u128 v;
-
-    x->absent = false;
-    v = eval_wide_op(x, n);
-    beba_tracer_value(x->tracer, n, v, x->absent);
-    x->absent |= outer;
-    return v;
-}
-#define TRACE(call) call
-#else
-static uint64_t eval(struct exec *x, const struct node *n)
-{
-    return eval_op(x, n);
-}
-
-static struct beba_u128 eval_wide(struct exec *x, const struct node *n)
-{
-    return eval_wide_op(x, n);
-}
-#define TRACE(call) (void)0
-#endif

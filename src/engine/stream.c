@@ -124,6 +124,8 @@ int beba_stream_init(struct stream *s, const struct beba_pipeline *p, uint64_t s
 
     memset(s, 0, sizeof(*s));
     s->p = p;
+    for (unsigned i = 0; i < BEBA_N_LAYERS; i++)
+        s->excludes[i] = beba_layer_excludes((enum beba_layer)i);
     s->random = seed;
     for (uint32_t i = 0; i < p->n_rules && !rc; i++)
         rc = scan_rule(s, p->rule[i]);
@@ -147,7 +149,8 @@ void beba_stream_free(struct stream *s)
 /* Packets ------------------------------------------------------------------------------------ */
 
 /* False when the field cannot be together with those there are, or is there already. */
-static bool put(struct stream_packet *out, enum beba_field_id id, struct beba_u128 v)
+static bool put(const struct stream *s, struct stream_packet *out, enum beba_field_id id,
+                struct beba_u128 v)
 {
     const struct beba_field *f = &beba_fields[id];
     uint32_t layers = beba_layer_implies((enum beba_layer)f->layer);
@@ -164,13 +167,14 @@ static bool put(struct stream_packet *out, enum beba_field_id id, struct beba_u1
     out->assign[out->n].field = id;
     out->assign[out->n++].value = v;
     out->layers |= layers;
-    out->excluded |= beba_layer_excludes((enum beba_layer)f->layer);
+    out->excluded |= s->excludes[f->layer];
     return true;
 }
 
-static void put64(struct stream_packet *out, enum beba_field_id id, uint64_t v)
+static void put64(const struct stream *s, struct stream_packet *out, enum beba_field_id id,
+                  uint64_t v)
 {
-    put(out, id, beba_u128(0, v & beba_mask64(beba_fields[id].type.width)));
+    put(s, out, id, beba_u128(0, v & beba_mask64(beba_fields[id].type.width)));
 }
 
 /* TCP unless the program asks for UDP or SCTP only. */
@@ -208,10 +212,10 @@ static void put_tuple(struct stream *s, uint32_t flow, bool backward, struct str
     uint64_t client = 0x0a000000u | (flow & 0xffffff), server = 0xc0a80001u;
     uint64_t port = FIRST_PORT + flow % 60000;
 
-    put64(out, backward ? BEBA_F_IP4_DST : BEBA_F_IP4_SRC, client);
-    put64(out, backward ? BEBA_F_IP4_SRC : BEBA_F_IP4_DST, server);
-    put64(out, port_field(s, backward), port);
-    put64(out, port_field(s, !backward), server_port(s));
+    put64(s, out, backward ? BEBA_F_IP4_DST : BEBA_F_IP4_SRC, client);
+    put64(s, out, backward ? BEBA_F_IP4_SRC : BEBA_F_IP4_DST, server);
+    put64(s, out, port_field(s, backward), port);
+    put64(s, out, port_field(s, !backward), server_port(s));
 }
 
 static void put_key_field(struct stream *s, enum beba_field_id id, uint32_t flow,
@@ -220,21 +224,21 @@ static void put_key_field(struct stream *s, enum beba_field_id id, uint32_t flow
     switch (id) {
     case BEBA_F_IP_SRC:
     case BEBA_F_IP4_SRC:
-        put64(out, BEBA_F_IP4_SRC, 0x0a000000u | (flow & 0xffffff));
+        put64(s, out, BEBA_F_IP4_SRC, 0x0a000000u | (flow & 0xffffff));
         break;
     case BEBA_F_IP_DST:
     case BEBA_F_IP4_DST:
-        put64(out, BEBA_F_IP4_DST, 0xc0000000u | (flow & 0xffffff));
+        put64(s, out, BEBA_F_IP4_DST, 0xc0000000u | (flow & 0xffffff));
         break;
     case BEBA_F_L4_SRC:
-        put64(out, port_field(s, false), FIRST_PORT + flow % 60000);
+        put64(s, out, port_field(s, false), FIRST_PORT + flow % 60000);
         break;
     case BEBA_F_L4_DST:
-        put64(out, port_field(s, true), server_port(s));
+        put64(s, out, port_field(s, true), server_port(s));
         break;
     case BEBA_F_ETH_SRC:
     case BEBA_F_ETH_DST:
-        put64(out, id, 0x020000000000ull | flow);
+        put64(s, out, id, 0x020000000000ull | flow);
         break;
     case BEBA_F_IN_PORT:
         out->in_port = 1 + flow % PORTS;
@@ -243,9 +247,9 @@ static void put_key_field(struct stream *s, enum beba_field_id id, uint32_t flow
         break;
     default:
         if (beba_fields[id].type.width > 64)
-            put(out, id, beba_u128(0x20010db800000000ull, flow));
+            put(s, out, id, beba_u128(0x20010db800000000ull, flow));
         else
-            put64(out, id, flow);
+            put64(s, out, id, flow);
     }
 }
 
@@ -262,13 +266,13 @@ static void put_key(struct stream *s, const struct beba_key *key, uint32_t flow,
 
 static void put_tcp(const struct stream *s, int handshake, bool backward, struct stream_packet *out)
 {
-    put64(out, BEBA_F_TCP_SEQ, handshake == 0 || handshake == 1 ? ISN : ISN + 1);
-    put64(out, BEBA_F_TCP_ACK_NO, handshake == 0 ? 0 : ISN + 1);
-    put64(out, BEBA_F_TCP_WINDOW, WINDOW);
-    put64(out, BEBA_F_TCP_SYN, handshake == 0 || handshake == 1);
-    put64(out, BEBA_F_TCP_ACK, handshake != 0);
-    put64(out, BEBA_F_TCP_FIN, 0);
-    put64(out, BEBA_F_TCP_RST, 0);
+    put64(s, out, BEBA_F_TCP_SEQ, handshake == 0 || handshake == 1 ? ISN : ISN + 1);
+    put64(s, out, BEBA_F_TCP_ACK_NO, handshake == 0 ? 0 : ISN + 1);
+    put64(s, out, BEBA_F_TCP_WINDOW, WINDOW);
+    put64(s, out, BEBA_F_TCP_SYN, handshake == 0 || handshake == 1);
+    put64(s, out, BEBA_F_TCP_ACK, handshake != 0);
+    put64(s, out, BEBA_F_TCP_FIN, 0);
+    put64(s, out, BEBA_F_TCP_RST, 0);
 }
 
 /* A field the program compares takes, three times of four, one of the constants. */
@@ -281,7 +285,7 @@ static void put_hints(struct stream *s, struct stream_packet *out)
         uint32_t which = draw(s, h->n + h->n / 4 + 1);
 
         if (h->n && which < h->n)
-            put(out, h->field, h->value[which]);
+            put(s, out, h->field, h->value[which]);
     }
 }
 

@@ -29,9 +29,10 @@ struct stream {
     const struct beba_pipeline *p;
     const struct beba_key *lookup, *update; /* NULL: no table has a key */
     struct stream_hint hint[BEBA_N_FIELDS];
-    uint32_t layers; /* that the program asks for */
-    bool edits;      /* the program changes packets */
-    bool tcp_flags;  /* the program looks at TCP flags */
+    uint32_t excludes[BEBA_N_LAYERS]; /* beba_layer_excludes */
+    uint32_t layers;                  /* that the program asks for */
+    bool edits;                       /* the program changes packets */
+    bool tcp_flags;                   /* the program looks at TCP flags */
     uint64_t random;
 };
 

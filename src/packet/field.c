@@ -149,11 +149,13 @@ uint32_t beba_layer_excludes(enum beba_layer layer)
 {
     uint32_t mine = beba_layer_implies(layer), out = 0;
 
-    for (unsigned other = 0; other < BEBA_N_LAYERS; other++) {
-        uint32_t theirs = beba_layer_implies((enum beba_layer)other);
-        for (unsigned i = 0; i < sizeof(exclusive) / sizeof(*exclusive); i++) {
-            uint32_t a = mine & exclusive[i], b = theirs & exclusive[i];
-            if (a && b && !(a & b))
+    for (unsigned i = 0; i < sizeof(exclusive) / sizeof(*exclusive); i++) {
+        uint32_t a = mine & exclusive[i];
+
+        for (unsigned other = 0; a && other < BEBA_N_LAYERS; other++) {
+            uint32_t b = (layers[other].implies | 1u << other) & exclusive[i];
+
+            if (b && !(a & b))
                 out |= 1u << other;
         }
     }
