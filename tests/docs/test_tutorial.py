@@ -6,9 +6,14 @@
 
 In a ```console block a line that starts with "$ " is a command; it goes on where a line ends in a
 backslash. The lines after it are its output, standard error included; a line "..." stands for any
-number of lines. A block after <!-- file: NAME --> is written to NAME, one after <!-- more: NAME --> added
-to it; one after <!-- part of: FILE --> must stand in that file of the tree. Each document runs in an empty directory with examples/ and docs/ in it and beba on the PATH.
---update puts the real output in where it differs. Prints TAP, one test a command.
+number of lines. A block after
+
+    <!-- file: NAME -->       is written to NAME,
+    <!-- more: NAME -->       is added to it,
+    <!-- part of: FILE -->    must stand in that file of the tree.
+
+Each document runs in an empty directory with examples/ and docs/ in it and beba on the PATH. --update
+puts the real output in where it differs. Prints TAP, one test a command.
 """
 
 import os

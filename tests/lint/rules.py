@@ -70,10 +70,10 @@ def rule_white(name, text):
 
 
 def rule_width(name, text):
-    """Lines that one can read side by side; the formatter sees to C."""
-    if re.search(r"\.(py|sh|xfsm|build)$", name):
+    """Lines that one can read side by side; formatters see to C and to programs."""
+    if re.search(r"\.(py|sh|build)$", name):
         for n, line in enumerate(text.splitlines(), 1):
-            if len(line) > (120 if name.endswith(".xfsm") else 110):
+            if len(line) > 122:
                 yield n, f"{len(line)} columns"
 
 
