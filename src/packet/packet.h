@@ -25,8 +25,7 @@ enum beba_flaw {
     BEBA_FLAW_BAD_LENGTH = 1 << 1,  /* a length field contradicts another or the packet */
     BEBA_FLAW_BAD_VERSION = 1 << 2, /* IP version does not match what announced it */
     BEBA_FLAW_TOO_DEEP = 1 << 3,    /* more tags, labels or extension headers than are followed */
-    BEBA_FLAW_LATER_FRAGMENT =
-        1 << 4, /* not a flaw of its own: no L4 header because of the offset */
+    BEBA_FLAW_LATER_FRAGMENT = 1 << 4, /* no flaw of its own: no L4 header behind the offset */
 };
 
 /* Headers found by the parser. Offsets are from data; valid where the layer's bit is set. */
@@ -73,8 +72,12 @@ bool beba_field_present(const struct beba_packet *p, enum beba_field_id id);
 bool beba_field_read(const struct beba_packet *p, enum beba_field_id id, uint64_t *out);
 bool beba_field_read_wide(const struct beba_packet *p, enum beba_field_id id,
                           struct beba_u128 *out);
-/* Writes a field, truncated to its width; lengths and checksums follow (RFC 1624). False, and
- * nothing done, when the packet lacks it or it is read-only. */
+/* Writes a field, truncated to its width. Checksums follow (RFC 1624, equation 3): IPv4 header,
+ * TCP, UDP, ICMP, ICMPv6, GRE, and SCTP's where the whole datagram is here. Wrong ones stay wrong;
+ * a UDP checksum of zero stays zero; where a source route has hops left, the destination is not
+ * covered. After a structural field (eth.type, ip.proto, ...) the packet is parsed again. False,
+ * and nothing done, when the packet lacks it, it is read-only, or the address is of the other IP
+ * version. */
 bool beba_field_write(struct beba_packet *p, enum beba_field_id id, struct beba_u128 v);
 
 /* Editing. 0, -ENOBUFS (no head- or tailroom), -EINVAL (no such layer, not Ethernet, a type that is
@@ -95,8 +98,11 @@ bool beba_packet_swap(struct beba_packet *p, enum beba_layer layer);
 unsigned beba_packet_checksums(const struct beba_packet *p, unsigned *present);
 
 /* The builder: a packet from field assignments. Headers follow from the fields assigned (tcp.dst
- * gives TCP over IPv4 over Ethernet; ip6.src makes it IPv6), everything else has sensible defaults,
- * lengths and checksums are right. */
+ * gives TCP over IPv4 over Ethernet; ip6.src, or ip.src with an IPv6 address, makes it IPv6) and
+ * from types and protocols (ip.proto = 17 gives UDP; l4.dst alone, TCP). Everything else has
+ * sensible defaults; lengths and checksums are right. Read-only fields cannot be assigned, except
+ * in_port, in_phy_port, now, ip.version, pkt.len (exact, padded with payload) and l4.payload_len
+ * (bytes of zero payload). */
 struct beba_assign {
     enum beba_field_id field;
     struct beba_u128 value;
