@@ -62,12 +62,11 @@ struct beba_loc beba_parse_loc(const struct parser *p, uint32_t first, uint32_t 
 struct beba_diag *beba_parse_error(struct parser *p, enum beba_code code, struct beba_loc loc,
                                    const char *fmt, ...)
 {
-    static struct beba_diag lost;
     char text[512];
     va_list ap;
 
     if (p->panic)
-        return &lost;
+        return &p->diags->lost;
     p->panic = true;
     va_start(ap, fmt);
     vsnprintf(text, sizeof(text), fmt, ap);
@@ -77,13 +76,12 @@ struct beba_diag *beba_parse_error(struct parser *p, enum beba_code code, struct
 
 struct beba_diag *beba_parse_expected(struct parser *p, const char *what)
 {
-    static struct beba_diag lost;
     const struct beba_token *t = beba_parse_peek(p);
     struct beba_loc loc = {p->tokens->source, t->offset, t->len};
 
     if (t->kind == T_BAD || (p->at && t[-1].kind == T_BAD)) { /* the lexer has said what is wrong */
         p->panic = true;
-        return &lost;
+        return &p->diags->lost;
     }
     if (t->newline && p->at > p->line_start &&
         t->kind != T_EOF) { /* point at the end of the line */
