@@ -3,14 +3,15 @@
  *
  *     ft_bench [--quick] [--json FILE]
  *
- * lookup   packets in batches of 32: hash, prefetch, find, count in a register, store; keys are
- * random IPv4 5-tuples, drawn uniformly or (skewed) by Zipf's law with exponent 1 insert   new
- * flows into an empty table until 90 % of its slots are used: find, insert, store memory   bytes of
- * the region for each flow at 90 % of the slots, and at the declared capacity
+ * - lookup: packets in batches of 32: hash, prefetch, find, count in a register, store. Keys are
+ *   random IPv4 5-tuples, drawn uniformly or by Zipf's law with exponent 1. undo: with the undo
+ *   record that tables in files keep, which the reference has not.
+ * - insert: new flows into an empty table until 90 % of its slots are used: find, insert, store.
+ * - memory: bytes of the region for each flow at 90 % of the slots, and at the declared capacity.
  *
  * The reference of a lookup is bench/ft_reference.h, a loop written by hand for one key size on the
- * same region. Rounds of both alternate; the medians count. Ratio is time over time of the
- * reference. */
+ * same region. Rounds of all alternate; figures are medians over the rounds. A ratio is time over
+ * time of the reference in the same round. */
 #include "ft_reference.h"
 
 #include "base/error.h"
@@ -202,7 +203,7 @@ static uint64_t zipf(uint64_t n, uint64_t random)
 }
 
 static void record(struct bench *b, const char *name, uint64_t flows, const char *skew, double ns,
-                   double reference)
+                   double reference, double ratio)
 {
     if (!b->json)
         return;
@@ -211,22 +212,23 @@ static void record(struct bench *b, const char *name, uint64_t flows, const char
             ", \"skew\": \"%s\", \"cores\": 1, \"mpps\": %.2f, \"ns_per_packet\": %.2f, ",
             b->records++ ? "," : "", name, flows, skew, 1e3 / ns, ns);
     if (reference > 0)
-        fprintf(b->json, "\"reference\": %.2f, \"ratio\": %.3f}", 1e3 / reference, ns / reference);
+        fprintf(b->json, "\"reference\": %.2f, \"ratio\": %.3f}", 1e3 / reference, ratio);
     else
         fprintf(b->json, "\"reference\": null, \"ratio\": null}");
 }
 
-static void bench_lookup(struct bench *b, uint64_t flows, bool skewed)
+static void bench_lookup(struct bench *b, uint64_t flows, bool skewed, bool undo)
 {
     struct beba_ft_region region;
     struct beba_ft *ft = make(&region, 13, flows);
     size_t size = (size_t)b->packets * 16;
     uint32_t(*packet)[4] = map(size);
-    double t[3][ROUNDS_MAX], ns[3];
+    double t[3][ROUNDS_MAX], r[3][ROUNDS_MAX], ns[3], ratio[3];
     const char *skew = skewed ? "zipf" : "uniform";
     uint64_t now = 1;
 
     fill(ft, 0, flows, now);
+    ft->undo_off = !undo;
     for (uint32_t i = 0; i < b->packets; i++) {
         uint64_t r = beba_splitmix64(~(uint64_t)i);
 
@@ -249,14 +251,20 @@ static void bench_lookup(struct bench *b, uint64_t flows, bool skewed)
         }
     }
     for (unsigned k = 0; k < 3; k++)
+        for (unsigned round = 0; round < b->rounds; round++)
+            r[k][round] = t[k][round] / t[2][round];
+    for (unsigned k = 0; k < 3; k++) {
         ns[k] = median(t[k], b->rounds);
-    printf("%9" PRIu64 " %-8s %9.1f %8.1f %7.2f %9.1f %7.2f %9.1f\n", flows, skew, 1e3 / ns[0],
-           ns[0], ns[0] / ns[2], 1e3 / ns[1], ns[1] / ns[2], 1e3 / ns[2]);
+        ratio[k] = median(r[k], b->rounds);
+    }
+    printf("%9" PRIu64 " %-8s %9.1f %8.1f %7.2f %9.1f %7.2f %9.1f\n", flows, undo ? "undo" : skew,
+           1e3 / ns[0], ns[0], ratio[0], 1e3 / ns[1], ratio[1], 1e3 / ns[2]);
     if (ft->counters.hits != ft->counters.lookups - flows)
         printf("          warning: %" PRIu64 " lookups missed\n",
                ft->counters.lookups - flows - ft->counters.hits);
-    record(b, "ft_lookup", flows, skew, ns[0], ns[2]);
-    record(b, "ft_lookup_fixed", flows, skew, ns[1], ns[2]);
+    record(b, undo ? "ft_lookup_undo" : "ft_lookup", flows, skew, ns[0], ns[2], ratio[0]);
+    record(b, undo ? "ft_lookup_fixed_undo" : "ft_lookup_fixed", flows, skew, ns[1], ns[2],
+           ratio[1]);
     munmap(packet, size);
     beba_ft_close(&region);
 }
@@ -282,7 +290,7 @@ static void bench_insert(struct bench *b, uint64_t capacity)
     }
     ns = median(t, rounds);
     printf("%9" PRIu64 " %12.1f %9.1f %12" PRIu64 "\n", flows, 1e3 / ns, ns, refused);
-    record(b, "ft_insert", flows, "uniform", ns, 0);
+    record(b, "ft_insert", flows, "uniform", ns, 0, 0);
 }
 
 static void memory(struct bench *b, uint32_t key_size, uint64_t capacity)
@@ -295,10 +303,9 @@ static void memory(struct bench *b, uint32_t key_size, uint64_t capacity)
            (double)ft->size / (double)capacity);
     if (b->json)
         fprintf(b->json,
-                "%s\n  {\"name\": \"ft_memory\", \"target\": \"table\", \"flows\": %" PRIu64
-                ", \"skew\": \"none\", \"cores\": 1, \"key_bytes\": %u, \"register_bytes\": 8, "
-                "\"bytes_per_flow\": %.1f}",
-                b->records++ ? "," : "", (uint64_t)(slots * 0.9), key_size,
+                "%s\n  {\"name\": \"ft_memory_%u\", \"target\": \"table\", \"flows\": %" PRIu64
+                ", \"value\": %.1f, \"unit\": \"bytes a flow\"}",
+                b->records++ ? "," : "", key_size, (uint64_t)(slots * 0.9),
                 (double)ft->size / (slots * 0.9));
     beba_ft_close(&region);
 }
@@ -332,8 +339,9 @@ int main(int argc, char **argv)
     printf("                      sizes read from the table       sizes constant   reference\n");
     printf("    flows skew          Mpps ns/packet   ratio      Mpps   ratio      Mpps\n");
     for (unsigned i = 0; i < sizes; i++)
-        bench_lookup(&b, flows[i], false);
-    bench_lookup(&b, 1000000, true);
+        bench_lookup(&b, flows[i], false, false);
+    bench_lookup(&b, 1000000, true, false);
+    bench_lookup(&b, 1000000, false, true);
     printf("\ninsert to 90 %% of the slots, fresh memory\n    flows   M inserts/s        ns      "
            "refused\n");
     for (unsigned i = 1; i < sizes; i++)
