@@ -96,6 +96,45 @@ static uint8_t constant_op(unsigned op)
     }
 }
 
+struct flags {
+    uint8_t mask, value;
+};
+
+/* A flag, its negation, or several. */
+static bool flags_of(const struct node *n, const struct node **field, struct flags *out)
+{
+    bool negated = n->op == BEBA_OP_NOT;
+
+    *field = negated ? n->a : n;
+    if (!negated && n->op == NODE_FLAGS) {
+        *out = (struct flags){(uint8_t)n->k, n->shift};
+        return true;
+    }
+    if ((*field)->op != NODE_BITS || (*field)->k != 1)
+        return false;
+    out->mask = (uint8_t)(1u << (*field)->shift);
+    out->value = negated ? 0 : out->mask;
+    return true;
+}
+
+/* Some flag must be set, so that a packet without the header gives false either way. */
+static void flags_node(struct node *n)
+{
+    const struct node *fa, *fb;
+    struct flags a, b;
+
+    if (!flags_of(n->a, &fa, &a) || !flags_of(n->b, &fb, &b) || !(a.value | b.value))
+        return;
+    if (fa->layer != fb->layer || fa->offset != fb->offset ||
+        ((a.value ^ b.value) & a.mask & b.mask))
+        return;
+    n->op = NODE_FLAGS;
+    n->layer = fa->layer;
+    n->offset = fa->offset;
+    n->k = a.mask | b.mask;
+    n->shift = a.value | b.value;
+}
+
 static void binary_node(struct node *n)
 {
     uint8_t special = constant_op(n->op);
@@ -107,6 +146,13 @@ static void binary_node(struct node *n)
         n->op = special;
         n->k = n->b->k;
         n->shift = n->k & 63;
+    }
+    if (n->op == BEBA_OP_LAND)
+        flags_node(n);
+    if (n->op == NODE_EQ_K && n->a->op == NODE_BE16) {
+        n->op = NODE_EQ_BE16_K;
+        n->layer = n->a->layer;
+        n->offset = n->a->offset;
     }
 }
 

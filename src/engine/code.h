@@ -40,6 +40,8 @@ enum node_op {
     NODE_LE_K,
     NODE_GT_K,
     NODE_GE_K,
+    NODE_EQ_BE16_K, /* a field of two bytes is k */
+    NODE_FLAGS,     /* a && b where both are flags of one byte: that byte & k is shift */
     /* a with b, 128 bits; compare says how */
     NODE_COMPARE_WIDE,
     NODE_N_OPS
@@ -50,11 +52,11 @@ struct node {
     uint8_t width;   /* bits of the result */
     uint8_t layer;   /* fields */
     uint8_t compare; /* COMPARE_WIDE: enum beba_op */
-    uint8_t shift;   /* BITS..., SHL_K, SHR_K */
+    uint8_t shift;   /* BITS..., SHL_K, SHR_K; FLAGS: bits that must be set */
     uint8_t n_args;
     uint32_t offset; /* fields: bytes from the header; registers: bytes from the first */
     uint32_t id;
-    uint64_t k; /* CONST, ..._K; BITS...: mask */
+    uint64_t k; /* CONST, ..._K; BITS..., FLAGS: mask */
     const struct node *a, *b;
     const struct node **arg;      /* all of them */
     const struct beba_expr *expr; /* what this is made of */

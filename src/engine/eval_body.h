@@ -156,6 +156,15 @@ BINARY(sat_sub, beba_sat_sub(a, b))
 LEAF(land, eval(x, n->a) && eval(x, n->b))
 LEAF(lor, eval(x, n->a) || eval(x, n->b))
 
+/* Without the values of the parts, which the tracer wants. */
+#if TRACED
+#define op_flags     op_land
+#define op_eq_be16_k op_eq_k
+#else
+FIELD(flags, (*field_at(x, n) & n->k) == n->shift)
+LEAF(eq_be16_k, !lacks_field(x, n) && beba_load16(field_at(x, n)) == n->k)
+#endif
+
 /* The other operators. */
 static uint64_t op_any(struct exec *x, const struct node *n)
 {
@@ -374,6 +383,8 @@ static const eval_fn eval_ops[NODE_N_OPS] = {
     [NODE_LE_K] = op_le_k,
     [NODE_GT_K] = op_gt_k,
     [NODE_GE_K] = op_ge_k,
+    [NODE_EQ_BE16_K] = op_eq_be16_k,
+    [NODE_FLAGS] = op_flags,
     [NODE_COMPARE_WIDE] = op_compare_wide,
 };
 

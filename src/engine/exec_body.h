@@ -133,7 +133,7 @@ static void let(struct exec *x, const struct code_stmt *s)
     struct beba_u128 v;
 
     x->absent = false;
-    v = eval_wide(x, s->value);
+    v = s->value->width > 64 ? eval_wide(x, s->value) : beba_u128(0, eval(x, s->value));
     x->e->let[s->id] = v;
     x->e->let_absent[s->id] = x->absent;
     x->e->pending[s->id] = NULL;

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "engine/code.h"
+#include "packet/bytes.h"
 #include "state/ft_core.h"
 
 /* A key, padded with zeros to a multiple of 4, and its hash in the table. */
@@ -31,26 +32,41 @@ BEBA_INLINE void key_address(const struct beba_packet *p, bool dst, uint8_t out[
     }
 }
 
+BEBA_INLINE int key_compare4(const uint8_t *a, const uint8_t *b)
+{
+    uint32_t x = beba_load32(a), y = beba_load32(b);
+
+    return (x > y) - (x < y);
+}
+
 /* Ends in canonical order: the lower (address, port) first. */
 BEBA_INLINE void key_take_connection(const struct beba_packet *p, struct flow_key *out)
 {
-    uint8_t *key = (uint8_t *)out->word;
+    bool ip4 = beba_packet_has(p, BEBA_LAYER_IP4);
+    const uint8_t *src = p->data + p->h.offset[ip4 ? BEBA_LAYER_IP4 : BEBA_LAYER_IP6];
     const uint8_t *ports = p->data + p->h.offset[BEBA_LAYER_L4];
-    uint8_t src[16], dst[16];
+    uint8_t *key = (uint8_t *)out->word;
+    size_t size = ip4 ? 4 : 16;
     int order;
 
-    key_address(p, false, src);
-    key_address(p, true, dst);
-    order = memcmp(src, dst, 16);
+    src += ip4 ? 12 : 8;
+    order = ip4 ? key_compare4(src, src + 4) : memcmp(src, src + 16, 16);
     if (!order)
         order = memcmp(ports, ports + 2, 2);
     out->backward = order > 0;
-    memcpy(key, order > 0 ? dst : src, 16);
-    memcpy(key + 16, order > 0 ? src : dst, 16);
+    if (ip4) {
+        memcpy(key, "\0\0\0\0\0\0\0\0\0\0\xff\xff", 12);
+        memcpy(key + 16, "\0\0\0\0\0\0\0\0\0\0\xff\xff", 12);
+        memcpy(key + 12, src + (order > 0 ? size : 0), 4);
+        memcpy(key + 28, src + (order > 0 ? 0 : size), 4);
+    } else {
+        memcpy(key, src + (order > 0 ? size : 0), 16);
+        memcpy(key + 16, src + (order > 0 ? 0 : size), 16);
+    }
     memcpy(key + 32, ports + (order > 0 ? 2 : 0), 2);
     memcpy(key + 34, ports + (order > 0 ? 0 : 2), 2);
+    out->word[9] = 0;
     key[36] = p->h.ip_proto;
-    memset(key + 37, 0, 3);
 }
 
 BEBA_INLINE bool key_take(const struct code_key *key, const struct beba_packet *p,
