@@ -452,7 +452,7 @@ static int check_states(struct beba_check *c, const struct beba_table *t)
     if (!rc)
         rc = there(c, "states", t->state, t->n_states);
     if (!rc && t->n_states && !t->timeouts)
-        rc = beba_check_fail(c, -EINVAL, "the timeouts of the states are missing");
+        return beba_check_fail(c, -EINVAL, "the timeouts of the states are missing");
     if (!rc)
         rc = check_names(c, "state", t->state, t->n_states, sizeof(*t->state));
     for (uint32_t i = 0; !rc && i < t->n_states; i++) {

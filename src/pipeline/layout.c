@@ -74,7 +74,7 @@ static void put_reg(uint8_t *regs, const struct beba_reg *r)
 
 static bool enters_with_entry(const struct beba_table *t, uint32_t state)
 {
-    return state || t->timeouts[state].idle || t->timeouts[state].hard;
+    return state || (t->timeouts && (t->timeouts[state].idle || t->timeouts[state].hard));
 }
 
 /* Depth is bounded: the pipeline was checked. */
