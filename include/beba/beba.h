@@ -42,10 +42,9 @@
  *
  * Versions. The shared library's soname changes only when programs must be compiled again. Within
  * one soname, functions and enumerators are only added. A structure that may grow begins with its
- * size, which the caller sets before each call (BEBA_SIZED does) and the library never writes
- * beyond; what the library does not know of an options structure must be 0. The structures without
- * a size never change. Values that this header does not name may come with later versions: treat an
- * unknown verdict as a drop. */
+ * size, which the caller sets, and the library never writes beyond it; what the library does not
+ * know of an options structure must be 0. The structures without a size never change. Values that
+ * this header does not name may come with later versions: treat an unknown verdict as a drop. */
 #ifndef BEBA_BEBA_H
 #define BEBA_BEBA_H
 
@@ -75,16 +74,10 @@ BEBA_API unsigned beba_version_number(void);
 
 /* --- common -------------------------------------------------------------------------------- */
 
-/* struct beba_flow_info flow = BEBA_SIZED(flow); */
-#define BEBA_SIZED(variable) \
-    {                        \
-        sizeof(variable)     \
-    }
-
 /* Why a call failed, for people: what is wrong, where, what to do; without newline at the end.
  * Given by the caller; may be NULL everywhere; "" after success. */
 struct beba_message {
-    char text[1024];
+    char text[1280];
 };
 
 /* A value with a name: a key field, a register, a global, a field of a notification. */
@@ -106,8 +99,8 @@ struct beba_xfsm;
 /* Loads a program. 0 and *out; or -errno and *out = NULL: -EINVAL when there are errors in it,
  * -ENOENT and the like when the file cannot be read, -ENOMEM. *diagnostics (may be NULL) gets the
  * errors and warnings as text with places, source lines and carets; NULL when there are none, and
- * there may be warnings after success. name stands for the text in diagnostics; an "include" in a
- * file is relative to it, in a text to the current directory. */
+ * there may be warnings after success. A path "-" is standard input. name stands for the text in
+ * diagnostics, and includes are relative to its directory. */
 BEBA_API int beba_xfsm_load_file(const char *path, struct beba_xfsm **out, char **diagnostics);
 BEBA_API int beba_xfsm_load_text(const char *name, const char *text, size_t len,
                                  struct beba_xfsm **out, char **diagnostics);
@@ -234,7 +227,8 @@ BEBA_API int beba_dp_run(struct beba_dp *dp, struct beba_frame *frames, uint32_t
                          struct beba_outcome *outcomes);
 
 /* Runs one frame like beba_dp_feed, and tells what happened and why: key, entry, timeouts, every
- * guard that was tried with the values that made it true or false, statements, verdict. */
+ * guard that was tried with the values that made it true or false, statements, verdict. -ENOMEM
+ * with *text = NULL: it ran, but there is no text. */
 BEBA_API int beba_dp_explain(struct beba_dp *dp, struct beba_frame *frame,
                              struct beba_outcome *outcome, char **text);
 
@@ -251,7 +245,7 @@ BEBA_API int beba_dp_copy(const struct beba_dp *dp, uint32_t i, struct beba_copy
 
 /* Builds a frame from fields, as the send of a test does: "{ ip4.src = 10.0.0.1, udp.dst = 53 }".
  * It gets the headers that follow from the fields, and right lengths and checksums. It stands
- * behind headroom bytes in buf; in_port is 1, now is 0. -EINVAL (message: why), -ENOBUFS. */
+ * behind headroom bytes in buf; in_port is 1 unless given. -EINVAL (message: why), -ENOBUFS. */
 BEBA_API int beba_frame_build(const char *fields, uint8_t *buf, size_t size, uint32_t headroom,
                               struct beba_frame *out, struct beba_message *message);
 
@@ -363,7 +357,8 @@ struct beba_event_info {
     uint32_t kind; /* BEBA_EVENT_IS_... */
     uint32_t fields;
     const struct beba_named *field; /* of a notice: values by name */
-    const char *text;               /* of a notice: its text; of others: what happened, in words */
+    const char *text;               /* of a notice; NULL of others */
+    const char *line;               /* all of it in one line, for logs */
     const char *machine;
     const char *key;       /* "ip.src=10.0.0.1"; NULL: the machine has no key */
     const char *from, *to; /* states; NULL where they do not apply */
