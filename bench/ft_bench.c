@@ -230,9 +230,9 @@ static void bench_lookup(struct bench *b, uint64_t flows, bool skewed, bool undo
     fill(ft, 0, flows, now);
     ft->undo_off = !undo;
     for (uint32_t i = 0; i < b->packets; i++) {
-        uint64_t r = beba_splitmix64(~(uint64_t)i);
+        uint64_t random = beba_splitmix64(~(uint64_t)i);
 
-        tuple(skewed ? zipf(flows, r) : r % flows, packet[i]);
+        tuple(skewed ? zipf(flows, random) : random % flows, packet[i]);
     }
     for (unsigned round = 0; round <= b->rounds; round++) { /* round 0 warms up */
         for (unsigned k = 0; k < 3; k++) {

@@ -3,11 +3,13 @@
  *
  * Shape. The region is a header (struct beba_ft), the timeouts of the states, the initial
  * registers, a text schema, and buckets. A bucket is one 64-byte line of tags (16 slots, 16 bits
- * each, 0 = free) followed by its 16 entries. A key has two candidate buckets; a lookup compares
- * tags and touches the entry whose tag matches: in the common case the tag line is in cache and the
- * entry is the one miss. Entries never move. No key can be chosen to collide: buckets and tags come
- * from a strongly universal hash with a secret seed (Thorup, "High speed hashing for integers and
- * strings", 2015).
+ * each, 0 = free) followed by its 16 entries. A key has two candidate buckets, and, for the few
+ * whose two are full, the eight after the second; a lookup compares tags and touches the entry
+ * whose tag matches: in the common case the tag line is in cache and the entry is the one miss.
+ * Entries never move. A table that holds its capacity uses 82 % of its slots and refuses nothing
+ * before. Nobody who does not know the secret seed can choose keys that collide: buckets come from
+ * a strongly universal hash (Thorup, "High speed hashing for integers and strings", 2015);
+ * ft_core.h says what is proven.
  *
  * Ownership: the caller owns the memory (private, shared, or a mapped file); nothing here
  * allocates. One writer at a time per table; iteration and sweeping may be interleaved with use by
@@ -70,8 +72,10 @@ uint64_t beba_ft_capacity(const struct beba_ft *ft);
 const struct beba_ft_counters *beba_ft_counters(const struct beba_ft *ft);
 const char *beba_ft_schema(const struct beba_ft *ft);
 
-/* The packet path is in ft_core.h, inline: beba_ft_hash, _prefetch, _prefetch_entry, _find, _room,
- * _insert, _remove, _key, _regs, beba_timeouts_apply. */
+/* The packet path is in ft_core.h, inline: beba_ft_hash, _prefetch, _prefetch_entry,
+ * _prefetch_aside, _find, _peek, _room, _insert, _store, _remove, _key, _regs, _is_initial,
+ * _is_over.
+ */
 
 /* Walks the entries; the cursor stays valid while the table is used: an entry that is there
  * throughout is seen exactly once, others at most once. *cursor starts at 0; NULL at the end. */
