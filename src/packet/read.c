@@ -8,7 +8,7 @@ enum { RO = 0, SP = BEBA_FIELD_SPECIAL, ST = 0 };
 #define TOUCHED(width, bit_offset) (((bit_offset) % 8 + (width) + 7) / 8)
 
 /* clang-format off */
-const struct beba_reader beba_readers[BEBA_N_FIELDS] = {
+const struct beba_field_reader beba_field_readers[BEBA_N_FIELDS] = {
 #define BEBA_FIELD(id, name, kind, width, layer_, flags, bit_offset, ...)                          \
     [BEBA_F_##id] = {                                                                              \
         .layer = BEBA_LAYER_##layer_,                                                              \

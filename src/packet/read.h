@@ -12,7 +12,7 @@
 
 /* How to read one field: bytes is how many it touches (1, 2, 3, 4, 6, 8; 16 for addresses), 0 means
  * that it has its own code. */
-struct beba_reader {
+struct beba_field_reader {
     uint8_t layer;
     uint8_t bytes;
     uint8_t first; /* offset of the first of them in the header */
@@ -20,7 +20,7 @@ struct beba_reader {
     uint64_t mask;
 };
 
-extern const struct beba_reader beba_readers[BEBA_N_FIELDS];
+extern const struct beba_field_reader beba_field_readers[BEBA_N_FIELDS];
 
 /* The fields with code of their own (BEBA_FIELD_SPECIAL). */
 bool beba_field_read_special(const struct beba_packet *p, enum beba_field_id id,
@@ -53,7 +53,7 @@ BEBA_INLINE uint64_t beba_load_bytes(const uint8_t *at, unsigned bytes)
 BEBA_INLINE bool beba_field_get_wide(const struct beba_packet *p, enum beba_field_id id,
                                      struct beba_u128 *out)
 {
-    const struct beba_reader *r = &beba_readers[id];
+    const struct beba_field_reader *r = &beba_field_readers[id];
     const uint8_t *at;
 
     *out = beba_u128(0, 0);
@@ -72,7 +72,7 @@ BEBA_INLINE bool beba_field_get_wide(const struct beba_packet *p, enum beba_fiel
 /* beba_field_read, inline. */
 BEBA_INLINE bool beba_field_get(const struct beba_packet *p, enum beba_field_id id, uint64_t *out)
 {
-    const struct beba_reader *r = &beba_readers[id];
+    const struct beba_field_reader *r = &beba_field_readers[id];
     struct beba_u128 wide;
     bool present;
 
