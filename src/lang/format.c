@@ -84,7 +84,8 @@ static void new_line(struct formatter *f, uint32_t indent, bool blank)
         f->line = p;
         f->cap = cap;
     }
-    f->line[f->n++] = (struct line){.start = (uint32_t)f->text.len, .blank = blank && f->n > 0};
+    f->line[f->n] = (struct line){.start = (uint32_t)f->text.len, .blank = blank && f->n > 0};
+    f->n++;
     beba_strbuf_pad(&f->text, ' ', indent);
     f->line[f->n - 1].len = indent;
     f->open = true;
@@ -207,12 +208,12 @@ static bool stays_on_one_line(const struct formatter *f, uint32_t open, bool ite
     return column(f) + 1 + one_line_width(f, open, close) <= WIDTH;
 }
 
-/* In a block on one line: "; " between statements. */
+/* In a block on one line: "; " between statements, nothing behind a '}'. */
 static void put_inline(struct formatter *f, uint32_t i, const struct beba_token *before)
 {
     const struct beba_token *t = token(f, i);
 
-    if ((t->mark & MARK_LINE) && !is_block(before, T_LBRACE))
+    if ((t->mark & MARK_LINE) && !is_block(before, T_LBRACE) && !is_block(before, T_RBRACE))
         put(f, ";", 1);
     if (space_between(before, t))
         put(f, " ", 1);

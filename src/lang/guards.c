@@ -8,8 +8,8 @@
 #include "lang/check.h"
 
 enum {
-    MAX_FACTS = 32,
-    MAX_RANGES = 64,
+    MAX_FACTS = 24,
+    MAX_RANGES = 16,
     LOOK_BACK = 128, /* earlier rules a rule is compared with */
     MAX_BRANCHES = 8,
 };
@@ -66,6 +66,23 @@ struct facts {
     const struct beba_expr *clash; /* the part that contradicts the ones before */
     const char *why;
 };
+
+/* What checking one machine needs, made once: facts are large. */
+struct workspace {
+    struct lower *c;
+    const struct machine *m;
+    struct facts rule, alternative, branch[MAX_BRANCHES];
+};
+
+static void no_facts(struct facts *f, const struct machine *m)
+{
+    f->m = m;
+    f->n = f->n_disjunctions = 0;
+    f->has = beba_key_layers(m);
+    f->lacks = 0;
+    f->partial = false;
+    f->clash = NULL;
+}
 
 static struct beba_u128 largest(unsigned width)
 {
@@ -296,35 +313,30 @@ static void report_never(struct lower *c, const struct beba_expr *part, const st
 }
 
 /* Alternatives inside a guard, each with the facts around it. */
-static void check_alternatives(struct lower *c, const struct facts *f, const struct beba_expr *e,
-                               unsigned depth)
+static void check_alternatives(struct workspace *w, const struct beba_expr *e, unsigned depth)
 {
-    struct facts *copy;
+    struct facts *f = &w->alternative;
 
     if (e->op == BEBA_OP_LOR && depth < MAX_BRANCHES) {
-        check_alternatives(c, f, e->arg[0], depth + 1);
-        check_alternatives(c, f, e->arg[1], depth + 1);
+        check_alternatives(w, e->arg[0], depth + 1);
+        check_alternatives(w, e->arg[1], depth + 1);
         return;
     }
-    copy = beba_arena_copy(c->scratch, f, sizeof(*f));
-    if (!copy) {
-        c->no_memory = true;
-        return;
-    }
-    copy->n_disjunctions = 0;
-    gather(copy, e, true);
-    if (copy->clash)
-        report_never(c, e, copy, true);
+    *f = w->rule;
+    f->n_disjunctions = 0;
+    gather(f, e, true);
+    if (f->clash)
+        report_never(w->c, e, f, true);
 }
 
-static bool check_never(struct lower *c, const struct beba_rule *r, const struct facts *f)
+static bool check_never(struct workspace *w, const struct beba_rule *r)
 {
-    if (f->clash) {
-        report_never(c, r->guard, f, false);
+    if (w->rule.clash) {
+        report_never(w->c, r->guard, &w->rule, false);
         return true;
     }
-    for (unsigned i = 0; i < f->n_disjunctions; i++)
-        check_alternatives(c, f, f->disjunction[i], 0);
+    for (unsigned i = 0; i < w->rule.n_disjunctions; i++)
+        check_alternatives(w, w->rule.disjunction[i], 0);
     return false;
 }
 
@@ -361,81 +373,70 @@ static bool entails(struct facts *f, const struct beba_expr *e, bool truth)
     return false;
 }
 
-static bool shadows(struct lower *c, const struct beba_rule *early, struct facts *f,
+static bool shadows(struct workspace *w, const struct beba_rule *early, struct facts *f,
                     const struct beba_expr *late, unsigned depth)
 {
-    struct facts *branch;
+    struct facts *branch = &w->branch[depth];
 
     if (entails(f, early->guard, true))
         return true;
-    if (f->n_disjunctions != 1 || f->n || depth >= MAX_BRANCHES || late->op != BEBA_OP_LOR)
+    if (f->n_disjunctions != 1 || f->n || depth + 1 >= MAX_BRANCHES || late->op != BEBA_OP_LOR)
         return false;
     for (unsigned i = 0; i < 2; i++) { /* every alternative must be taken */
-        branch = beba_arena_alloc(c->scratch, sizeof(*branch));
-        if (!branch)
-            return false;
-        branch->m = f->m;
-        branch->has = beba_key_layers(f->m);
+        no_facts(branch, w->m);
         gather(branch, late->arg[i], true);
-        if (!shadows(c, early, branch, late->arg[i], depth + 1))
+        if (!shadows(w, early, branch, late->arg[i], depth + 1))
             return false;
     }
     return true;
 }
 
-static void check_shadowed(struct lower *c, const struct beba_table *t, const struct rule_run *run,
-                           uint32_t at, struct facts *f)
+static void check_shadowed(struct workspace *w, const struct rule_run *run, uint32_t at)
 {
+    const struct beba_table *t = w->m->table;
     const struct beba_rule *late = &t->rule[at];
     uint32_t first = at - run->first > LOOK_BACK ? at - LOOK_BACK : run->first;
 
     for (uint32_t i = first; i < at; i++) {
         const struct beba_rule *early = &t->rule[i];
 
-        if (!early->guard || !shadows(c, early, f, late->guard, 0))
+        if (!early->guard || !shadows(w, early, &w->rule, late->guard, 0))
             continue;
-        beba_report_hint(c->diags,
-                         beba_report(c->diags, C_SHADOWED_RULE, late->loc,
+        beba_report_hint(w->c->diags,
+                         beba_report(w->c->diags, C_SHADOWED_RULE, late->loc,
                                      "this rule is never reached: an earlier one takes all of its "
                                      "packets"),
-                         "line %u: '%s'; put the narrower rule first", beba_line_of(c, early->loc),
-                         early->label);
+                         "line %u: '%s'; put the narrower rule first",
+                         beba_line_of(w->c, early->loc), early->label);
         return;
     }
 }
 
 /* --- rules --------------------------------------------------------------------------------- */
 
-static void check_run(struct lower *c, const struct machine *m, const struct rule_run *run)
+static void check_run(struct workspace *w, const struct rule_run *run)
 {
-    const struct beba_table *t = m->table;
-    struct facts *f = beba_arena_alloc(c->scratch, sizeof(*f));
+    const struct beba_table *t = w->m->table;
     const struct beba_rule *always = NULL;
 
-    if (!f) {
-        c->no_memory = true;
-        return;
-    }
-    for (uint32_t i = run->first; i < run->end && !c->no_memory; i++) {
+    for (uint32_t i = run->first; i < run->end; i++) {
         const struct beba_rule *r = &t->rule[i];
 
         if (always) {
             beba_report_hint(
-                c->diags,
-                beba_report(c->diags, C_UNREACHABLE_RULE, r->loc, "this rule is never reached"),
-                "line %u: '%s' takes every packet", beba_line_of(c, always->loc), always->label);
+                w->c->diags,
+                beba_report(w->c->diags, C_UNREACHABLE_RULE, r->loc, "this rule is never reached"),
+                "line %u: '%s' takes every packet", beba_line_of(w->c, always->loc), always->label);
             return;
         }
         if (!r->guard) {
             always = r;
             continue;
         }
-        memset(f, 0, sizeof(*f));
-        f->m = m;
-        f->has = beba_key_layers(m);
-        gather(f, r->guard, true);
-        if (!check_never(c, r, f) && !f->partial)
-            check_shadowed(c, t, run, i, f);
+        no_facts(&w->rule, w->m);
+        gather(&w->rule, r->guard, true);
+        if (!check_never(w, r) && !w->rule.partial)
+            check_shadowed(w, run, i);
     }
 }
 
@@ -466,9 +467,15 @@ void beba_check_guards(struct lower *c, struct machine *m)
 {
     uint32_t n;
     struct rule_run *run = beba_rule_runs(c, m, &n);
+    struct workspace *w = beba_arena_alloc(c->scratch, sizeof(*w));
 
-    for (uint32_t i = 0; run && i < n; i++)
-        check_run(c, m, &run[i]);
-    if (run)
-        check_any(c, m, run);
+    if (!run || !w) {
+        c->no_memory = true;
+        return;
+    }
+    w->c = c;
+    w->m = m;
+    for (uint32_t i = 0; i < n; i++)
+        check_run(w, &run[i]);
+    check_any(c, m, run);
 }

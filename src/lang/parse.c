@@ -400,9 +400,11 @@ static void parse_include(struct parser *p)
         return;
     inc.loc = beba_parse_loc(p, first + 1, p->at);
     beba_parse_end_line(p);
+    if (!p->include)
+        return;
     if (strlen(inc.path) != len || !len)
         beba_report(p->diags, C_INCLUDE, inc.loc, "this is not a file name");
-    else if (p->include)
+    else
         p->include(p->arg, &inc);
 }
 

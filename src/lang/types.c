@@ -202,7 +202,7 @@ struct beba_expr *beba_convert(struct lower *c, struct beba_expr *e, struct beba
             return mismatch(c, e, to, what);
         return beba_expr_const(c, to, e->k, e->loc);
     }
-    if (!number && (exact || to.width < e->type.width))
+    if (!number && (exact || k || to.width < e->type.width))
         return mismatch(c, e, to, what);
     if (to.kind == BEBA_KIND_TIME && bare_number(e))
         bare_time(c, e);
