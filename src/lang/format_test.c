@@ -66,7 +66,7 @@ static void test_comments(void **state)
            "machine m {  # why\n    # own\n    always {  # in\n        pass  # it\n"
            "        # last\n    }\n}\n");
     expect("machine m {\n on a && # first\n b # second\n { pass }\n}\n",
-           "machine m {\n    on a &&    # first\n        b      # second\n    { pass }\n}\n");
+           "machine m {\n    on a &&  # first\n        b    # second\n    { pass }\n}\n");
 }
 
 static void test_continued_lines(void **state)

@@ -11,6 +11,7 @@ import sys
 
 SENTENCES = 1500
 MAX_DEPTH = 40
+MAX_TOKENS = 400
 # Nonterminals that stand on lines of their own.
 LINES = {"item", "declaration", "state", "any", "rule", "let", "statement", "step"}
 TERMINALS = {
@@ -92,9 +93,9 @@ class Grammar:
 
     def generate(self, node, rng, depth, out):
         kind, value = node
-        tired = depth > MAX_DEPTH // 2
+        tired = depth > MAX_DEPTH // 2 or len(out) > MAX_TOKENS
         if kind == "or":
-            if depth > MAX_DEPTH:
+            if depth > MAX_DEPTH or len(out) > MAX_TOKENS:
                 best = min(self.depth(n) for n in value)
                 value = [n for n in value if self.depth(n) == best]
             self.generate(rng.choice(value), rng, depth, out)
