@@ -165,16 +165,16 @@ enum {
     BEBA_FRAME_SLL2, /* Linux cooked, version 2 */
 };
 
-/* A packet in the caller's memory. A program may edit it: bytes change where they are; a tag that
- * is pushed or popped moves data into or out of the headroom. So data, len, wire_len, headroom,
- * tailroom, metadata and queue may differ after a run. Without room the edit is left out and
- * counted (beba_totals). */
+/* A packet in the caller's memory. A program may edit it: bytes change where they are, and a tag
+ * that is pushed or popped takes room from, or gives it to, head- or tailroom. So data, len,
+ * wire_len, headroom, tailroom, metadata and queue may differ after a run. Without room an edit is
+ * left out, and counted (beba_totals). */
 struct beba_frame {
     uint8_t *data;
     uint32_t len;      /* bytes at data */
     uint32_t wire_len; /* bytes the packet had on the wire; less than len (0) means len */
-    uint32_t headroom; /* bytes before data that the program may use; 4 a tag */
-    uint32_t tailroom; /* bytes after data + len */
+    uint32_t headroom; /* bytes before data that may be used; a tag takes 4 */
+    uint32_t tailroom; /* bytes after data + len that may be used */
     uint32_t in_port;
     uint32_t queue;    /* set by the program's queue statement */
     uint64_t now;      /* ns */
@@ -245,7 +245,7 @@ BEBA_API int beba_dp_copy(const struct beba_dp *dp, uint32_t i, struct beba_copy
 
 /* Builds a frame from fields, as the send of a test does: "{ ip4.src = 10.0.0.1, udp.dst = 53 }".
  * It gets the headers that follow from the fields, and right lengths and checksums. It stands
- * behind headroom bytes in buf; in_port is 1 unless given. -EINVAL (message: why), -ENOBUFS. */
+ * behind headroom bytes in buf; in_port is 1, now is 0. -EINVAL (message: why), -ENOBUFS. */
 BEBA_API int beba_frame_build(const char *fields, uint8_t *buf, size_t size, uint32_t headroom,
                               struct beba_frame *out, struct beba_message *message);
 

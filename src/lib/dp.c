@@ -291,15 +291,6 @@ static int parse(const char *fields, struct beba_arena *arena, struct beba_build
     return rc;
 }
 
-static bool assigned(const struct beba_build *b, enum beba_field_id field)
-{
-    for (unsigned i = 0; i < b->n_assign; i++) {
-        if (b->assign[i].field == field)
-            return true;
-    }
-    return false;
-}
-
 int beba_frame_build(const char *fields, uint8_t *buf, size_t size, uint32_t headroom,
                      struct beba_frame *out, struct beba_message *message)
 {
@@ -320,11 +311,7 @@ int beba_frame_build(const char *fields, uint8_t *buf, size_t size, uint32_t hea
         beba_lib_fail(rc, &err, message);
         goto out;
     }
-    *out = (struct beba_frame){
-        .link = packet.link,
-        .in_port = assigned(&build, BEBA_F_IN_PORT) ? packet.in_port : 1,
-        .now = packet.now,
-    };
+    *out = (struct beba_frame){.link = packet.link, .in_port = 1};
     to_frame(&packet, out);
 out:
     beba_arena_free(&arena);
