@@ -101,6 +101,15 @@ static struct beba_expr *leaf(struct lower *c, enum beba_op op, struct beba_type
 
     if (must_be_constant(c, loc))
         return NULL;
+    if (c->no_entry && (op == BEBA_OP_REG || op == BEBA_OP_FORWARD)) {
+        beba_report_hint(c->diags,
+                         beba_report(c->diags, C_NO_KEY, loc,
+                                     "a packet %s has no registers and no "
+                                     "direction",
+                                     c->no_entry),
+                         "use a constant, a field or a global");
+        return NULL;
+    }
     e = beba_expr_new(c, op, type, loc, 0, NULL);
     if (e)
         e->id = id;

@@ -120,6 +120,9 @@ static int load_and_print(const char *text, size_t len, struct beba_strbuf *out)
 
     assert_true(rc == 0 || rc == -EINVAL);
     assert_int_equal(rc != 0, diags.errors != 0);
+    for (uint32_t i = 0; i < diags.n; i++) /* what passes the checker is a valid pipeline */
+        if (!strcmp(diags.diag[i].code, "internal"))
+            fail_msg("%s\n%.*s", diags.diag[i].message, (int)len, text);
     if (!rc)
         beba_pipeline_print(out, program->pipeline);
     beba_diags_free(&diags);
@@ -196,12 +199,44 @@ static void mutations(const char *path, const char *text, size_t len)
     free(copy);
 }
 
+/* Words of a program put in the place of others: mostly still readable, seldom meant. */
+static void exchanges(const char *path, const char *text, size_t len)
+{
+    uint64_t seed = 0x2545f4914f6cdd1dull ^ len;
+    size_t word[4096][2], n = 0;
+    char *copy = malloc(2 * len + 64);
+
+    assert_non_null(copy);
+    for (size_t i = 0; i < len && n < 4096; i++) {
+        size_t start = i;
+
+        while (i < len && (text[i] == '_' || text[i] == '.' || (text[i] >= '0' && text[i] <= '9') ||
+                           (text[i] >= 'a' && text[i] <= 'z')))
+            i++;
+        if (i > start) {
+            word[n][0] = start;
+            word[n++][1] = i - start;
+        }
+    }
+    for (unsigned i = 0; n && i < 150; i++) {
+        const size_t *a = word[next_random(&seed) % n], *b = word[next_random(&seed) % n];
+
+        memcpy(copy, text, a[0]);
+        memcpy(copy + a[0], text + b[0], b[1]);
+        memcpy(copy + a[0] + b[1], text + a[0] + a[1], len - a[0] - a[1]);
+        survive(copy, len - a[1] + b[1]);
+    }
+    free(copy);
+}
+
 static void test_robust(void **state)
 {
     assert_true(each_file(GOLDEN, prefixes) > 40);
     each_file(EXAMPLES, prefixes);
     each_file(GOLDEN, mutations);
     each_file(EXAMPLES, mutations);
+    each_file(GOLDEN, exchanges);
+    each_file(EXAMPLES, exchanges);
 }
 
 static void test_deep(void **state)

@@ -277,7 +277,9 @@ static void lower_no_key(struct lower *c, struct machine *m)
     t->no_key = (struct beba_verdict){.kind = BEBA_VERDICT_PASS, .loc = m->ast->loc};
     if (m->ast->no_key.kind) {
         only_with_key(c, m, m->ast->no_key.loc, "without key");
+        c->no_entry = "without the key";
         beba_lower_verdict(c, &m->ast->no_key, &t->no_key);
+        c->no_entry = NULL;
         return;
     }
     if (t->lookup.kind == BEBA_KEY_NONE || !key->kind ||

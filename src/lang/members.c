@@ -130,10 +130,20 @@ static void add_condition(struct lower *c, struct members *m, enum beba_op op, s
     m->ok &= e != NULL;
 }
 
+/* A member: a constant as one of the type; what is computed is only compared, so it may be wider.
+ */
+static struct beba_expr *member_value(struct lower *c, const struct members *m,
+                                      const struct ast_expr *a)
+{
+    struct beba_expr *e = beba_lower_expr(c, a, &m->type);
+
+    return e && e->op == BEBA_OP_CONST ? beba_convert(c, e, m->type, m->what, true) : e;
+}
+
 static void add_range(struct lower *c, struct members *m, const struct ast_expr *a)
 {
-    struct beba_expr *lo = beba_lower_to(c, a->arg[0], m->type, m->what);
-    struct beba_expr *hi = beba_lower_to(c, a->arg[1], m->type, m->what), *both[2];
+    struct beba_expr *lo = member_value(c, m, a->arg[0]);
+    struct beba_expr *hi = member_value(c, m, a->arg[1]), *both[2];
 
     if (!lo || !hi) {
         m->ok = false;
@@ -205,7 +215,7 @@ static void add_member(struct lower *c, struct members *m, const struct ast_expr
         m->ok &= beba_literal_range(c, prefix, a->loc, m->type, &m->range[m->n_ranges]);
         m->n_ranges += m->ok;
     } else {
-        e = beba_lower_to(c, a, m->type, m->what);
+        e = member_value(c, m, a);
         if (!e)
             m->ok = false;
         else if (e->op == BEBA_OP_CONST)
