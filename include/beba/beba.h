@@ -148,6 +148,7 @@ struct beba_dp_options {
     uint32_t batch;        /* frames to make room for; 0 = 256 */
     bool fixed_seed;       /* runs repeat exactly; an attacker may learn to fill a bucket */
     bool all_events;       /* expiries and evictions become events, too */
+    uint8_t reserved[2];
 };
 
 /* options may be NULL. */

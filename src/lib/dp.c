@@ -52,7 +52,7 @@ static int read_options(const struct beba_dp_options *given, struct beba_dp_opti
         return 0;
     if (given->size < sizeof(*out))
         return beba_error_set(err, -EINVAL, "the size of the options is not set");
-    for (size_t i = sizeof(*out); i < given->size; i++) {
+    for (size_t i = offsetof(struct beba_dp_options, reserved); i < given->size; i++) {
         if (((const unsigned char *)given)[i])
             return beba_error_set(err, -E2BIG, "an option is newer than this version of libbeba");
     }

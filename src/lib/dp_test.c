@@ -298,7 +298,6 @@ static void keeps_state_in_files(void **state)
     assert_int_equal(unlink(file), 0);
     assert_int_equal(rmdir(dir), 0);
 
-    strcat(dir, "x");
     assert_true(beba_dp_new(program, &options, &dp, &message) < 0);
     assert_null(dp);
     assert_true(message.text[0]);
@@ -328,6 +327,9 @@ static void takes_structures_of_later_versions(void **state)
     options.later = 1;
     assert_int_equal(beba_dp_new(program, &options.options, &dp, &message), -E2BIG);
     assert_non_null(strstr(message.text, "newer"));
+    options.later = 0;
+    options.options.reserved[1] = 1;
+    assert_int_equal(beba_dp_new(program, &options.options, &dp, &message), -E2BIG);
     options.options.size = 0;
     assert_int_equal(beba_dp_new(program, &options.options, &dp, &message), -EINVAL);
     assert_non_null(strstr(message.text, "size"));

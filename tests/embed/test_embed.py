@@ -19,7 +19,6 @@ import tempfile
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 EXAMPLE = os.path.join(ROOT, "examples", "embed")
 PROGRAM = os.path.join(ROOT, "examples", "port_knocking.xfsm")
-MESON = "/usr/bin/meson" if os.path.exists("/usr/bin/meson") else "meson"
 
 
 def run(cmd, env=None, cwd=None):
@@ -28,6 +27,12 @@ def run(cmd, env=None, cwd=None):
     if done.returncode:
         raise AssertionError(f"{shlex.join(cmd)}: exit {done.returncode}\n{done.stdout}")
     return done.stdout
+
+
+def meson_of(build):
+    """The meson that configured the build, for another version may not read it."""
+    with open(os.path.join(build, "build.ninja"), encoding="utf-8") as f:
+        return shlex.split(re.search(r"^ command = (.*) --internal regenerate ", f.read(), re.M).group(1))
 
 
 def declared():
@@ -61,7 +66,7 @@ class Embed:
             self.flags += f" -fsanitize={sanitize} -fno-sanitize-recover=all"
 
     def installs(self):
-        run([MESON, "install", "-C", self.build, "--no-rebuild", "--quiet", "--tags", "devel,runtime",
+        run([*meson_of(self.build), "install", "-C", self.build, "--no-rebuild", "--quiet", "--tags", "devel,runtime",
              "--destdir", self.dest])
         found = glob.glob(os.path.join(self.dest, "**", "beba.pc"), recursive=True)
         assert len(found) == 1, found
