@@ -48,8 +48,10 @@ static inline void put16(struct bytes *b, unsigned v)
 
 static inline void put_fill(struct bytes *b, uint8_t c, size_t n)
 {
-    while (n--)
-        put(b, &c, 1);
+    b->p = realloc(b->p, b->n + n + 1);
+    assert_non_null(b->p);
+    memset(b->p + b->n, c, n);
+    b->n += n;
 }
 
 static inline void put_pcap_header(struct bytes *b, uint32_t magic, uint32_t snaplen, uint32_t type)
