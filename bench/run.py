@@ -22,9 +22,6 @@ BUILD = os.path.join(ROOT, "build", "bench")
 RESULT = os.path.join(ROOT, "build", "bench.json")
 MESON = "/usr/bin/meson" if os.path.exists("/usr/bin/meson") else "meson"
 
-# What `beba bench` runs: two keys; timeouts; a register a packet; flags, windows and two directions.
-PROGRAMS = ["mac_learning", "port_knocking", "token_bucket", "tcp_conntrack"]
-
 # name of the record, field, the most it may be
 BARS = [
     ("check", "value", 10.0),
@@ -57,26 +54,6 @@ def run(program, quick):
         return []
     with open(out, encoding="utf-8") as f:
         return json.load(f)
-
-
-def run_program(name, quick):
-    """`beba bench` on an example: the interpreter, packets in memory, one core."""
-    program = os.path.join("examples", name + ".xfsm")
-    if not os.path.exists(os.path.join(ROOT, program)):
-        return []
-    done = subprocess.run([os.path.join(BUILD, "beba"), "bench", program, "--json", "--flows",
-                           "1k,100k" if quick else "1k,100k,1M", "--seconds",
-                           "0.2" if quick else "1"], cwd=ROOT, stdout=subprocess.PIPE, text=True)
-    if done.returncode:
-        print(f"beba bench {program} ended with {done.returncode}", flush=True)
-        return []
-    result = json.loads(done.stdout)
-    print(f"{name}: " + ", ".join(f"{r['mpps']:.1f}" for r in result["results"]) + " Mpps",
-          flush=True)
-    return [{"name": name, "target": result["engine"], "flows": r["flows"],
-             "skew": f"zipf {r['skew']:g}" if r["skew"] else "uniform", "cores": result["cores"],
-             "mpps": round(r["mpps"], 3), "ns_per_packet": round(r["ns_per_packet"], 2),
-             "reference": None, "ratio": None} for r in result["results"]]
 
 
 def check_time(quick):
@@ -141,9 +118,6 @@ def main():
     records = []
     for program in build():
         records += run(program, quick)
-    print("\n== beba bench: whole programs, parse to verdict", flush=True)
-    for name in PROGRAMS:
-        records += run_program(name, quick)
     records += check_time(quick)
     with open(RESULT, "w", encoding="utf-8") as f:
         json.dump(records, f, indent=1)
