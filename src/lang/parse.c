@@ -244,9 +244,22 @@ static unsigned open_braces(const struct parser *p)
     return open;
 }
 
+/* A line that begins with one of these is not the middle of a list: its '}' was forgotten. */
+static bool begins_line(const struct beba_token *t)
+{
+    static const uint8_t words[] = {W_SEND, W_WAIT, W_ON,   W_ALWAYS, W_ELSE, W_GOTO,
+                                    W_LET,  W_IF,   W_DROP, W_PASS,   W_STATE};
+
+    for (unsigned i = 0; t->kind == T_NAME && i < sizeof(words); i++)
+        if (t->word == words[i])
+            return t->newline && t[1].kind != T_ASSIGN && t[1].kind != T_COMMA;
+    return false;
+}
+
 void beba_parse_sync(struct parser *p)
 {
     unsigned open = open_braces(p);
+    bool list = open > 0;
 
     p->panic = false;
     if (p->at == p->line_start && !beba_parse_is(p, T_EOF) && !beba_parse_is(p, T_RBRACE)) {
@@ -257,6 +270,8 @@ void beba_parse_sync(struct parser *p)
         const struct beba_token *t = beba_parse_peek(p);
 
         if (open ? outer_line(p, LEVEL_MACHINE) : t->newline)
+            return;
+        if (list && begins_line(t))
             return;
         if (!open && (t->kind == T_RBRACE || t->kind == T_SEMI))
             return;

@@ -23,6 +23,24 @@ def diagnostics(helper, name):
     return run.stdout
 
 
+def manual_programs(helper, text):
+    """The programs and parts of programs in the manual parse."""
+    items = ("machine", "include", "const", "set", "global", "array", "test", "# ")
+    tried = []
+    for block in re.findall(r"(?:^    .*\n|^\n(?=    ))+", text, re.M):
+        code = "\n".join(line[4:] for line in block.strip("\n").split("\n"))
+        if "..." in code:
+            continue
+        if code.startswith(items):
+            tried.append(code)
+        elif code.startswith("state "):
+            tried.append("machine m {\n" + code + "\n}")
+    run = subprocess.run([helper, "parse"], input="\0".join(tried), capture_output=True, text=True)
+    if run.returncode or len(tried) < 8:
+        return [f"{len(tried)} programs of the manual:\n{run.stdout}"]
+    return []
+
+
 def main():
     helper, manual = os.path.abspath(sys.argv[1]), sys.argv[2]
     update, problems, said = "--update" in sys.argv, [], {}
@@ -50,6 +68,7 @@ def main():
     if said != {k: v for k, v in source.items() if k not in UNREACHABLE}:
         problems.append("codes without a golden program, or with another severity: "
                         f"{sorted(set(said.items()) ^ set(source.items()))}")
+    problems += manual_programs(helper, text)
     reserved = {line.split()[1] for line in subprocess.run(
         [helper, "words"], capture_output=True, text=True, check=True).stdout.splitlines() if line.endswith(" reserved")}
     section = re.search(r"## Reserved words\n(.*?)\nNeither", text, re.S).group(1)
