@@ -66,10 +66,13 @@ def run(cmd, env=None):
     return done.returncode, done.stdout
 
 
-def check(total, name, cmd):
-    """A check that is one test: it passes when the command exits with 0."""
+def check(total, name, cmd, only=None):
+    """A check that is one test: it passes when the command exits with 0. only: lines worth showing."""
     start = time.monotonic()
     status, out = run(cmd)
+    if only:
+        plain = re.sub(r"\x1b\[[0-9;]*m", "", out)
+        out = "\n".join(sorted({line for line in plain.splitlines() if only in line})) or plain
     say(f"  {'ok  ' if status == 0 else 'FAIL'} {name} ({time.monotonic() - start:.0f} s)")
     if status:
         indent(out)
@@ -162,7 +165,8 @@ def tidy(total):
         if status:
             indent(out)
     check(total, "clang-tidy", ["nice", "run-clang-tidy", "-quiet", "-j", JOBS, "-p", where,
-                                os.path.join(ROOT, "(src|bench|tests)/.*(?<!_test)\\.c$")])
+                                os.path.join(ROOT, "(src|bench|tests)/.*(?<!_test)\\.c$")],
+          only=" error: ")
 
 
 STAGES = {
