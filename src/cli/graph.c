@@ -38,8 +38,6 @@ static const struct cli_option options[] = {
     {0},
 };
 
-extern char **environ;
-
 static const char *choose_format(const struct opts *o)
 {
     static const char *const known[] = {"dot", "svg", "png", "pdf"};
