@@ -219,9 +219,9 @@ BEBA_API const char *beba_verdict_text(unsigned verdict);
 /* "rule", "default", ... */
 BEBA_API const char *beba_reason_text(unsigned reason);
 
-/* Runs one frame; n frames, in order: outcomes[i] belongs to frames[i]. Larger batches are faster,
- * up to some hundred. When these fail, nothing has run: -EINVAL (NULL data with a length, a link
- * that is none), -ENOMEM. */
+/* Runs one frame; n frames, in order: outcomes[i] belongs to frames[i]. Batches are faster than
+ * frames one by one; from some tens on, larger ones gain nothing. When these fail, nothing has run:
+ * -EINVAL (no data, a link that is none), -ENOMEM. */
 BEBA_API int beba_dp_feed(struct beba_dp *dp, struct beba_frame *frame,
                           struct beba_outcome *outcome);
 BEBA_API int beba_dp_run(struct beba_dp *dp, struct beba_frame *frames, uint32_t n,
