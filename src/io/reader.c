@@ -222,12 +222,13 @@ static int failed(struct beba_reader *r)
 
 static uint64_t to_ns(const struct timeval *ts)
 {
-    /* The seconds of a pcap record are unsigned; libpcap reads them as signed. */
+    /* Both words of a pcap record's time are unsigned; libpcap reads them as signed. */
     uint64_t sec = ts->tv_sec < 0 ? (uint32_t)ts->tv_sec : (uint64_t)ts->tv_sec;
+    uint64_t fraction = ts->tv_usec < 0 ? (uint32_t)ts->tv_usec : (uint64_t)ts->tv_usec;
 
     if (sec >= UINT64_MAX / BEBA_NS_PER_SEC)
         return UINT64_MAX;
-    return sec * BEBA_NS_PER_SEC + (uint64_t)ts->tv_usec;
+    return sec * BEBA_NS_PER_SEC + fraction;
 }
 
 /* 1, 0, or -errno with r->error set. */

@@ -48,6 +48,23 @@ static void reads_micro_and_nanoseconds_in_both_orders(void **state)
     }
 }
 
+/* A fraction of more than a second, as broken tools write it: it is added, not lost. */
+static void adds_up_an_impossible_fraction(void **state)
+{
+    struct bytes b = {0};
+    struct beba_reader *r;
+    struct beba_packet p;
+    struct beba_error err;
+
+    put_pcap_header(&b, NANO, 65535, 1);
+    put_pcap_record(&b, 10, 2147483648u, 1, 60, 60);
+    assert_int_equal(open_bytes(&b, &r, &err), 0);
+    assert_int_equal(beba_reader_next(r, &p, &err), 1);
+    assert_int_equal(p.now, 12147483648ull);
+    beba_reader_close(r);
+    free(b.p);
+}
+
 static void maps_every_link_type(void **state)
 {
     static const struct {
@@ -392,6 +409,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(reads_micro_and_nanoseconds_in_both_orders),
+        cmocka_unit_test(adds_up_an_impossible_fraction),
         cmocka_unit_test(maps_every_link_type),
         cmocka_unit_test(names_a_link_type_it_does_not_know),
         cmocka_unit_test(says_why_a_file_is_no_capture),
