@@ -256,7 +256,11 @@ static void print_line(struct beba_strbuf *out, const struct beba_trace_step *s)
         return;
     }
     column = out->len - start;
-    beba_strbuf_pad(out, ' ', column + 2 < WHY_COLUMN ? WHY_COLUMN - column : 2);
+    if (column + 2 > WHY_COLUMN) {
+        beba_strbuf_putc(out, '\n');
+        column = 0;
+    }
+    beba_strbuf_pad(out, ' ', WHY_COLUMN - column);
     beba_strbuf_puts(out, word);
     beba_strbuf_printf(out, "%s%s\n", *word && *s->why ? ": " : "", s->why);
 }

@@ -303,7 +303,10 @@ static void explain_atom(struct tracer *t, const struct exec *x, const struct be
                            beba_packet_has(x->p, (enum beba_layer)e->id) ? "" : "no ",
                            layer ? layer : "metadata");
     } else if (is_leaf(e)) {
-        explain_value(t, x, e);
+        const struct traced_value *value = value_of(t, e);
+
+        if (value && (value->absent || e->type.kind != BEBA_KIND_BOOL)) /* a flag's result is it */
+            explain_value(t, x, e);
     } else {
         explain_operands(t, x, e, 0);
     }
@@ -454,6 +457,22 @@ static void explain_assign(struct tracer *t, const struct exec *x, const struct 
     }
 }
 
+/* "t is 5, last is 2s": the value, then what it is made of. */
+static void explain_let(struct tracer *t, const struct exec *x, const struct code_stmt *s)
+{
+    const struct beba_expr *e = s->source->value;
+    const struct traced_value *value = value_of(t, e);
+    const char *name = x->t->code->source->let_name[s->id];
+
+    if (value && !value->absent) {
+        beba_strbuf_printf(&t->why, "%s is ", name ? name : "it");
+        print_state_value(t, x, e, value->v);
+    }
+    if (is_leaf(e) && value && value->absent)
+        explain_value(t, x, e);
+    explain_operands(t, x, e, 1);
+}
+
 static void explain_stmt(struct tracer *t, const struct exec *x, const struct code_stmt *s)
 {
     const struct beba_table *table = x->t->code->source;
@@ -471,9 +490,7 @@ static void explain_stmt(struct tracer *t, const struct exec *x, const struct co
         beba_strbuf_printf(&t->why, "%" PRIu64 " packets", x->e->counter[s->id].packets);
         break;
     case BEBA_STMT_LET:
-        explain_value(t, x, s->source->value);
-        if (!is_leaf(s->source->value))
-            explain_operands(t, x, s->source->value, 1);
+        explain_let(t, x, s);
         break;
     case BEBA_STMT_VERDICT:
         if (s->source->verdict.port)
