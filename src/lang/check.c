@@ -186,15 +186,32 @@ static void leave(void *arg, uint32_t state)
     l->out |= state != l->from;
 }
 
+/* The states that rules for any state lead to, as far as it matters: none, one, or several. */
+struct targets {
+    uint32_t first;
+    bool some, several;
+};
+
+static void add_target(void *arg, uint32_t state)
+{
+    struct targets *t = arg;
+
+    t->several |= t->some && t->first != state;
+    if (!t->some)
+        t->first = state;
+    t->some = true;
+}
+
 static void check_exits(struct lower *c, const struct machine *m, const struct rule_run *run)
 {
     const struct beba_table *t = m->table;
+    struct targets any = {0};
 
+    each_goto_of(t, &run[t->n_states], add_target, &any);
     for (uint32_t s = 1; s < t->n_states; s++) {
-        struct leaves l = {.from = s};
+        struct leaves l = {.from = s, .out = any.several || (any.some && any.first != s)};
 
         each_goto_of(t, &run[s], leave, &l);
-        each_goto_of(t, &run[t->n_states], leave, &l);
         each_timeout(&t->timeouts[s], leave, &l);
         if (!l.out)
             beba_report_hint(

@@ -83,6 +83,8 @@ enum beba_field_id beba_lower_field(struct lower *c, const char *name, struct be
     if (id != BEBA_F_NONE)
         return id;
     d = beba_report(c->diags, C_UNKNOWN_FIELD, loc, "unknown field '%s'", name);
+    if (c->diags->dropped) /* nobody will read more */
+        return BEBA_F_NONE;
     id = find_alias(name);
     near = beba_field_nearest(name, strlen(name));
     if (id != BEBA_F_NONE)
@@ -126,15 +128,14 @@ static struct beba_expr *field_expr(struct lower *c, const struct ast_expr *a)
 
 static struct beba_expr *unknown_name(struct lower *c, const struct ast_expr *a)
 {
-    enum beba_field_id id = beba_field_find_alias(a->name, strlen(a->name));
     const char *near, *field;
     struct beba_diag *d;
 
-    if (id != BEBA_F_NONE) {
+    if (!c->diags->dropped && find_alias(a->name) != BEBA_F_NONE) {
         beba_lower_field(c, a->name, a->at);
         return NULL;
     }
-    for (struct sym *y = c->m ? c->m->scope.first : NULL; y; y = y->next) {
+    for (struct sym *y = c->m && !c->diags->dropped ? c->m->scope.first : NULL; y; y = y->next) {
         if (!y->hidden || strcmp(y->name, a->name) != 0)
             continue;
         d = beba_report(c->diags, C_UNKNOWN_NAME, a->at, "'%s' is not known here", a->name);
@@ -146,7 +147,7 @@ static struct beba_expr *unknown_name(struct lower *c, const struct ast_expr *a)
     near = beba_sym_nearest(c, a->name,
                             1u << SYM_CONST | 1u << SYM_GLOBAL | 1u << SYM_REG | 1u << SYM_LET |
                                 1u << SYM_SET | 1u << SYM_ARRAY);
-    field = beba_field_nearest(a->name, strlen(a->name));
+    field = c->diags->dropped ? NULL : beba_field_nearest(a->name, strlen(a->name));
     if (near || field)
         beba_report_hint(c->diags, d, "did you mean %s?", near ? near : field);
     return NULL;

@@ -379,6 +379,8 @@ int beba_lex(const struct beba_sources *sources, uint32_t source, struct beba_ar
                     "the file is larger than %d MiB", BEBA_LANG_MAX_TEXT >> 20);
     else
         x.len = (uint32_t)src->len;
+    if (x.len >= 3 && !memcmp(x.s, "\xef\xbb\xbf", 3))
+        x.at = 3; /* a byte order mark */
     while (x.at < x.len && !x.no_memory)
         lex_one(&x);
     x.newline = true;

@@ -219,8 +219,7 @@ static bool keep_notices(struct lower *c)
     if (!p->notice || !p->counter)
         return false;
     for (struct sym *s = c->notices.first; s; s = s->next)
-        if (s->data)
-            p->notice[s->id] = *(struct beba_notice *)s->data;
+        p->notice[s->id] = *(struct beba_notice *)s->data;
     for (struct sym *s = c->counters.first; s; s = s->next)
         p->counter[s->id].name = beba_keep(c, s->name);
     return true;

@@ -72,7 +72,7 @@ struct lower {
     struct machine *machine; /* all */
     uint32_t n_machines;
     struct machine *m; /* the one being lowered; NULL outside */
-    struct scope counters, notices;
+    struct scope counters, notices, tests;
     bool syntax_errors; /* the tree has holes: say nothing that may follow from them */
     bool constant;      /* only constants make sense here: fields and registers are errors */
     const char *why_constant;
@@ -88,6 +88,8 @@ bool beba_scope_init(struct lower *c, struct scope *s, uint32_t expected);
 struct sym *beba_scope_find(const struct scope *s, const char *name);
 struct sym *beba_scope_add(struct lower *c, struct scope *s, const char *name, enum sym_kind kind,
                            struct beba_loc loc);
+/* Ends the lets from there on: their block is over. */
+void beba_scope_hide(struct scope *s, struct sym **from);
 /* The symbol a name in an expression or statement means: machine first, then file. */
 struct sym *beba_sym_find(const struct lower *c, const char *name);
 /* Adds a name that must be new; reports a duplicate. NULL then, and when the name is missing. */
@@ -160,7 +162,6 @@ struct beba_body beba_lower_body(struct lower *c, const struct ast_stmt *s);
 bool beba_lower_verdict(struct lower *c, const struct ast_verdict *v, struct beba_verdict *out);
 struct sym *beba_lower_let(struct lower *c, const struct ast_name *name,
                            const struct ast_expr *value, struct beba_stmt *out);
-void beba_hide_lets(struct lower *c, struct sym **from);
 /* True when the body ends in a verdict on every path. */
 bool beba_decides(const struct beba_body *body);
 /* Numbers by name, made at first use. */

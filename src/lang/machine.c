@@ -377,7 +377,7 @@ static void lower_rules(struct lower *c, const struct ast_state *s, uint32_t sta
         t->n_rules++;
         r = r->next;
     }
-    beba_hide_lets(c, lets);
+    beba_scope_hide(&c->m->scope, lets);
 }
 
 static void lower_all_rules(struct lower *c, struct machine *m)

@@ -55,13 +55,6 @@ struct sym *beba_lower_let(struct lower *c, const struct ast_name *name,
     return s;
 }
 
-void beba_hide_lets(struct lower *c, struct sym **from)
-{
-    for (struct sym *s = *from; s; s = s->next)
-        if (s->kind == SYM_LET)
-            s->hidden = true;
-}
-
 /* --- assignment ---------------------------------------------------------------------------- */
 
 static bool read_only(struct lower *c, const struct ast_expr *t, const char *what, const char *hint)
@@ -240,11 +233,47 @@ static const char *argument_name(struct lower *c, const struct ast_pair *a)
     return beba_keep(c, a->name.s ? a->name.s : beba_expr_text(c, a->value->loc, text));
 }
 
-/* A notification is one place in the program: a struct beba_notice of its own. */
+static bool same_shape(const struct beba_notice *a, const struct beba_notice *b)
+{
+    if (a->n_args != b->n_args)
+        return false;
+    for (uint32_t i = 0; i < a->n_args; i++)
+        if (strcmp(a->arg_name[i], b->arg_name[i]) != 0 ||
+            a->arg_type[i].width != b->arg_type[i].width ||
+            a->arg_type[i].kind != b->arg_type[i].kind)
+            return false;
+    return true;
+}
+
+/* Notifications of one text are one kind of event, wherever they come from. */
+static bool notice_id(struct lower *c, const struct ast_stmt *a, struct beba_notice *n,
+                      uint32_t *id)
+{
+    struct sym *y = beba_scope_find(&c->notices, a->text);
+
+    if (y && !same_shape(y->data, n)) {
+        beba_report_hint(c->diags,
+                         beba_report(c->diags, C_DUPLICATE, a->loc,
+                                     "the notification of this text has other fields in line %u",
+                                     beba_line_of(c, y->loc)),
+                         "give it another text");
+        return false;
+    }
+    if (!y) {
+        n->text = beba_keep(c, a->text);
+        y = beba_scope_add(c, &c->notices, n->text, SYM_CONST, a->loc);
+        if (!y)
+            return false;
+        y->data = n;
+        y->id = c->p->n_notices++;
+    }
+    *id = y->id;
+    return true;
+}
+
 static bool lower_notify(struct lower *c, const struct ast_stmt *a, struct beba_stmt *out)
 {
     struct beba_notice *n = beba_arena_alloc(c->scratch, sizeof(*n));
-    struct sym *y = beba_scope_add(c, &c->notices, a->text ? a->text : "", SYM_CONST, a->loc);
     uint32_t count = 0;
     bool ok = true;
 
@@ -256,7 +285,7 @@ static bool lower_notify(struct lower *c, const struct ast_stmt *a, struct beba_
                     BEBA_MAX_NOTIFY_ARGS);
         return false;
     }
-    if (!n || !y)
+    if (!n || !a->text)
         return false;
     n->arg_name = beba_arena_array(c->arena, count + 1, sizeof(*n->arg_name));
     n->arg_type = beba_arena_array(c->arena, count + 1, sizeof(*n->arg_type));
@@ -276,11 +305,8 @@ static bool lower_notify(struct lower *c, const struct ast_stmt *a, struct beba_
         n->arg_type[n->n_args] = e->type;
         out->args[n->n_args++] = e;
     }
-    n->text = beba_keep(c, y->name);
     out->n_args = (uint8_t)n->n_args;
-    out->id = y->id = c->p->n_notices++;
-    y->data = n;
-    return ok;
+    return ok && notice_id(c, a, n, &out->id);
 }
 
 static bool lower_tag(struct lower *c, const struct ast_stmt *a, struct beba_stmt *out)
@@ -388,6 +414,6 @@ struct beba_body beba_lower_body(struct lower *c, const struct ast_stmt *s)
             unreachable = true;
         }
     }
-    beba_hide_lets(c, lets);
+    beba_scope_hide(&c->m->scope, lets);
     return body;
 }

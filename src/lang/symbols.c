@@ -75,6 +75,21 @@ struct sym *beba_sym_find(const struct lower *c, const char *name)
     return y ? y : beba_scope_find(&c->scope, name);
 }
 
+void beba_scope_hide(struct scope *s, struct sym **from)
+{
+    for (struct sym *y = *from; y; y = y->next) {
+        struct sym **b = &s->bucket[hash_name(y->name) & (s->n_buckets - 1)];
+
+        if (y->kind != SYM_LET || y->hidden)
+            continue;
+        while (*b && *b != y) /* near the front: what came later is hidden already */
+            b = &(*b)->chain;
+        if (*b)
+            *b = y->chain;
+        y->hidden = true;
+    }
+}
+
 const char *beba_sym_kind_name(enum sym_kind kind)
 {
     static const char *const names[] = {
@@ -90,6 +105,8 @@ unsigned beba_line_of(const struct lower *c, struct beba_loc loc)
 {
     unsigned line, column;
 
+    if (c->diags->dropped) /* nobody will read it */
+        return 0;
     beba_sources_position(c->sources, loc, &line, &column);
     return line;
 }
@@ -133,9 +150,12 @@ static unsigned collect(const struct scope *s, uint32_t kinds, const char **name
 
 const char *beba_sym_nearest(const struct lower *c, const char *name, uint32_t kinds)
 {
-    const char **names = beba_arena_array(c->scratch, NEAR_MAX, sizeof(*names));
+    const char **names;
     unsigned n = 0;
 
+    if (c->diags->dropped) /* nobody will read it */
+        return NULL;
+    names = beba_arena_array(c->scratch, NEAR_MAX, sizeof(*names));
     if (!names)
         return NULL;
     if (c->m)
@@ -150,11 +170,13 @@ struct beba_diag *beba_unknown_state(struct lower *c, const struct machine *m, c
 {
     struct beba_diag *d = beba_report(c->diags, C_UNKNOWN_STATE, loc,
                                       "machine '%s' has no state '%s'", m->table->name, name);
-    const char **names = beba_arena_array(c->scratch, NEAR_MAX, sizeof(*names));
+    const char **names, *near;
     struct beba_strbuf list = {0};
-    const char *near;
     unsigned n;
 
+    if (c->diags->dropped)
+        return d;
+    names = beba_arena_array(c->scratch, NEAR_MAX, sizeof(*names));
     if (!names)
         return d;
     n = collect(&m->scope, 1u << SYM_STATE, names, 0);

@@ -265,13 +265,11 @@ static void expect_counter(struct lower *c, const struct ast_pair *a, struct beb
 
 static void expect_notice(struct lower *c, const struct ast_expect *x, struct beba_expect *out)
 {
-    for (struct sym *y = c->notices.first; y; y = y->next) {
-        if (!y->data || strcmp(y->name, x->text) != 0)
-            continue;
+    struct sym *y = beba_scope_find(&c->notices, x->text);
+
+    if (y)
         out->notice[out->n_notices++] = (struct beba_expected_notice){y->id, x->loc};
-        return;
-    }
-    if (!c->syntax_errors)
+    else if (!c->syntax_errors)
         beba_report_hint(
             c->diags, beba_report(c->diags, C_BAD_TEST, x->loc, "no rule gives this notification"),
             "the text must be that of a notify statement, letter by letter");
@@ -460,10 +458,13 @@ void beba_lower_tests(struct lower *c)
         c->no_memory = true;
         return;
     }
+    if (!beba_scope_init(c, &c->tests, n))
+        return;
     for (const struct ast_test *t = c->ast->tests; t && !c->no_memory; t = t->next) {
-        for (uint32_t i = 0; i < program->n_tests; i++)
-            if (t->name && *t->name && !strcmp(program->test[i].name, t->name))
-                beba_report(c->diags, C_DUPLICATE, t->loc, "there is a test of this name already");
+        if (beba_scope_find(&c->tests, t->name))
+            beba_report(c->diags, C_DUPLICATE, t->loc, "there is a test of this name already");
+        else if (t->name)
+            beba_scope_add(c, &c->tests, t->name, SYM_CONST, t->loc);
         lower_test(c, t, &program->test[program->n_tests++]);
     }
 }
