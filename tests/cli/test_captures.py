@@ -3,6 +3,7 @@
 
 import glob
 import os
+import struct
 
 import pytest
 from conftest import ROOT, beba, unpack
@@ -19,14 +20,26 @@ def pass_all(tmp_path_factory):
 
 
 def records(path):
-    """(nanoseconds, bytes) as scapy reads them."""
+    """(nanoseconds, bytes) of each packet: of pcap files read here, of pcapng files by scapy."""
+    with open(path, "rb") as f:
+        data = f.read()
+    magic = data[:4]
+    order = "<" if magic[1:2] in (b"\xc3", b"\x3c") else ">"
+    if magic == b"\x0a\x0d\x0d\x0a":
+        yield from pcapng_records(path)
+        return
+    scale, at = 1 if b"\x3c" in magic else 1000, 24
+    while at < len(data):
+        sec, fraction, length, _ = struct.unpack_from(order + "IIII", data, at)
+        yield sec * 10**9 + fraction * scale, data[at + 16:at + 16 + length]
+        at += 16 + length
+
+
+def pcapng_records(path):
     from scapy.utils import RawPcapReader
     reader = RawPcapReader(path)
     for data, meta in reader:
-        if hasattr(meta, "sec"):
-            yield meta.sec * 10**9 + meta.usec * (1 if reader.nano else 1000), data
-        else:
-            yield ((meta.tshigh << 32) + meta.tslow) * 10**9 // meta.tsresol, data
+        yield ((meta.tshigh << 32) + meta.tslow) * 10**9 // meta.tsresol, data
     reader.close()
 
 
@@ -43,8 +56,6 @@ def test_what_passes_is_written_as_it_was_read(pass_all, tmp_path):
         got = unpack(out.read_bytes())
         assert r.json["packets"] == len(want) == len(got), path
         for (a, x), (b, y) in zip(want, got):
-            if len(x) == 65535:  # scapy cuts there
-                y = y[:65535]
             assert x == y or x[4:] == y, path  # loopback headers are taken off
             assert a == b, path
         compared += 1
