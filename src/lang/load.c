@@ -254,7 +254,7 @@ static int lower(struct loader *l, const char *path)
     l->program->pipeline = p;
     c.arena = &p->arena;
     p->name = program_name(c.arena, path);
-    if (!beba_scope_init(&c, &c.counters, 64) || !beba_scope_init(&c, &c.notices, 64))
+    if (!beba_scope_init(&c, &c.counters, 4096) || !beba_scope_init(&c, &c.notices, 4096))
         return -ENOMEM;
     beba_lower_defs(&c);
     if (!c.no_memory)

@@ -387,7 +387,7 @@ bool beba_parse_string(struct parser *p, const char **out, uint32_t *len)
             else if (c == 't')
                 c = '\t';
             else if (c == 'x' && i + 3 < t->len && hex(s[i + 1]) >= 0 && hex(s[i + 2]) >= 0) {
-                c = (char)(hex(s[i + 1]) << 4 | hex(s[i + 2]));
+                c = (char)(hex(s[i + 1]) * 16 + hex(s[i + 2]));
                 i += 2;
             } else if (c != '"' && c != '\\') {
                 beba_report_hint(p->diags,
