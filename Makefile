@@ -13,7 +13,7 @@ export NO_INSTALL
 # Debian's Python modules belong to Debian's python3, which need not be the first one on PATH.
 PYTHON := $(firstword $(wildcard /usr/bin/python3) python3)
 MESON  := $(firstword $(wildcard /usr/bin/meson) meson)
-SETUP  := $(MESON) setup -Dprefix=$(PREFIX)
+SETUP  := $(MESON) setup -Dprefix=$(PREFIX) -Dtests=disabled
 
 .PHONY: all help deps demo test lint bench fuzz install clean
 
