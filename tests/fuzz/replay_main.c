@@ -34,15 +34,15 @@ static int feed(const char *path)
 static int feed_all(const char *dir)
 {
     struct dirent **entry;
+    struct stat st;
     int n = scandir(dir, &entry, NULL, alphasort), fed = 0;
 
     for (int i = 0; i < n; i++) {
         char path[4096];
 
-        if (entry[i]->d_name[0] != '.') {
-            snprintf(path, sizeof(path), "%s/%s", dir, entry[i]->d_name);
+        snprintf(path, sizeof(path), "%s/%s", dir, entry[i]->d_name);
+        if (!stat(path, &st) && S_ISREG(st.st_mode))
             fed += feed(path);
-        }
         free(entry[i]);
     }
     if (n >= 0)
