@@ -358,6 +358,7 @@ static void rule_code(struct build *b, struct code_rule *out, const struct beba_
     out->guard = expr_node(b, r->guard);
     for (uint32_t i = 0; out->lets.stmt && !b->failed && i < out->lets.n; i++)
         out->lets.stmt[i].lazy = can_wait(out->lets.stmt[i].value, 0);
+    out->plain = !r->lets.n && !r->n_matches;
     memset(b->read, 0, sizeof(b->read));
     out->body = body_code(b, &r->body);
     body_lets(b, out);

@@ -96,6 +96,7 @@ struct code_stmt {
 struct code_rule {
     uint32_t id, state, state_mask;
     bool creates;
+    bool plain; /* neither lets nor matches */
     uint32_t n_matches;
     struct code_match *match;
     struct code_body lets;

@@ -429,11 +429,12 @@ BEBA_INLINE bool holds(struct exec *x, const struct code_rule *r)
     bool truth;
 
     TRACE(beba_tracer_rule(x->tracer, x, r));
-    if (r->lets.n)
-        run_lets(x, &r->lets);
-    if (r->n_matches && !matches(x, r))
-        return false;
-    x->absent = false;
+    if (!r->plain) {
+        if (r->lets.n)
+            run_lets(x, &r->lets);
+        if (r->n_matches && !matches(x, r))
+            return false;
+    }
     truth = !r->guard || eval(x, r->guard);
     TRACE(beba_tracer_guard(x->tracer, x, r, truth));
     return truth;
