@@ -227,6 +227,19 @@ static int close_files(struct files *f, int rc)
     return close_one(&f->dropped, rc);
 }
 
+static int flush_files(const struct run *r, const struct files *f)
+{
+    struct beba_writer *const all[] = {f->leaving, f->mirrors, f->dropped};
+    struct beba_error err;
+
+    fflush(r->text);
+    for (size_t i = 0; i < sizeof(all) / sizeof(*all); i++) {
+        if (all[i] && beba_writer_flush(all[i], &err))
+            return cli_fail(&err);
+    }
+    return CLI_OK;
+}
+
 /* A record that its file cannot hold is told and left out; a file that fails ends the run. */
 static int write_one(struct beba_writer *w, uint64_t now, const uint8_t *data, uint32_t len,
                      uint32_t wire_len, uint64_t number, uint64_t *count)
@@ -338,6 +351,9 @@ static int run_capture(struct run *r, struct files *f)
             break;
         rc = before ? run_traced(r, f, packets, (unsigned)n, before)
                     : run_batch(r, f, packets, (unsigned)n);
+        if (!rc &&
+            n < BEBA_READER_BATCH) /* who writes to the pipe has paused: hand on what there is */
+            rc = flush_files(r, f);
         progress_tick(&bar, r, f->in);
     }
     progress_end(&bar);

@@ -291,6 +291,8 @@ int beba_reader_batch(struct beba_reader *r, struct beba_packet *const **out, un
     if (n > BEBA_READER_BATCH)
         n = BEBA_READER_BATCH;
     for (i = 0; i < n; i++) {
+        if (i && !beba_source_ready(r->source))
+            break;
         rc = read_one(r, i, &r->packet[i]);
         if (rc != 1)
             break;

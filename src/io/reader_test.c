@@ -405,6 +405,35 @@ static void reads_a_pipe_that_dribbles(void **state)
     free(b.p);
 }
 
+/* What a pipe has is given out, though a batch could hold more. */
+static void does_not_wait_for_a_full_batch(void **state)
+{
+    struct bytes b = {0};
+    struct beba_reader *r;
+    struct beba_packet *const *list;
+    struct beba_error err;
+    int fd[2], saved = dup(0);
+
+    put_pcap_header(&b, MICRO, 65535, 1);
+    put_pcap_record(&b, 1, 0, 1, 60, 60);
+    put_pcap_record(&b, 2, 0, 2, 60, 60);
+    assert_int_equal(pipe(fd), 0);
+    assert_int_equal(write(fd[1], b.p, b.n), (ssize_t)b.n);
+    dup2(fd[0], 0);
+    close(fd[0]);
+    assert_int_equal(beba_reader_open("-", &r, &err), 0);
+    assert_int_equal(beba_reader_batch(r, &list, 32, &err), 2);
+    assert_int_equal(list[1]->data[0], 2);
+    assert_int_equal(write(fd[1], b.p + 24, 76), 76);
+    assert_int_equal(beba_reader_batch(r, &list, 32, &err), 1);
+    close(fd[1]);
+    assert_int_equal(beba_reader_batch(r, &list, 32, &err), 0);
+    beba_reader_close(r);
+    dup2(saved, 0);
+    close(saved);
+    free(b.p);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -421,6 +450,7 @@ int main(void)
         cmocka_unit_test(tells_the_interfaces_of_pcapng_apart),
         cmocka_unit_test(survives_truncation_of_pcapng),
         cmocka_unit_test(reads_a_pipe_that_dribbles),
+        cmocka_unit_test(does_not_wait_for_a_full_batch),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

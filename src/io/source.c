@@ -2,8 +2,10 @@
 #include "io/source.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 enum {
@@ -35,6 +37,8 @@ struct beba_source_stream {
     uint64_t skip;   /* bytes of the block that are of no interest */
     uint32_t *queue; /* a ring: interfaces of packets that libpcap has not returned yet */
     size_t cap, first, n;
+    FILE *file;
+    bool waits; /* not a regular file: reading may have to wait */
 };
 
 static uint32_t word(const struct beba_source_stream *s, const uint8_t *p)
@@ -162,25 +166,35 @@ static ssize_t stream_read(void *arg, char *buf, size_t size)
 {
     struct beba_source_stream *s = arg;
     ssize_t n;
+    int rc;
 
     do {
         n = read(s->fd, buf, size);
     } while (n < 0 && errno == EINTR);
-    if (n < 0) {
+    if (n < 0)
         s->error = errno;
+    if (n <= 0)
+        return n;
+    rc = look(s, (uint8_t *)buf, (size_t)n, s->bytes);
+    s->bytes += (uint64_t)n;
+    if (!rc)
+        return n;
+    s->error = -rc;
+    errno = -rc;
+    return -1;
+}
+
+/* Only so that ftello works: tells how far the stream was read. */
+static int stream_seek(void *arg, off64_t *offset, int whence)
+{
+    const struct beba_source_stream *s = arg;
+
+    if (whence != SEEK_CUR || *offset) {
+        errno = ESPIPE;
         return -1;
     }
-    if (n > 0) {
-        int rc = look(s, (uint8_t *)buf, (size_t)n, s->bytes);
-
-        s->bytes += (uint64_t)n;
-        if (rc) {
-            s->error = -rc;
-            errno = -rc;
-            return -1;
-        }
-    }
-    return n;
+    *offset = (off64_t)s->bytes;
+    return 0;
 }
 
 static int stream_close(void *arg)
@@ -195,18 +209,22 @@ static int stream_close(void *arg)
 
 int beba_source_open(int fd, struct beba_source_stream **out, FILE **file)
 {
-    static const cookie_io_functions_t functions = {.read = stream_read, .close = stream_close};
+    static const cookie_io_functions_t functions = {
+        .read = stream_read, .seek = stream_seek, .close = stream_close};
     struct beba_source_stream *s = calloc(1, sizeof(*s));
+    struct stat st;
 
     if (!s)
         return -ENOMEM;
     s->fd = fd;
-    *file = fopencookie(s, "r", functions);
-    if (!*file) {
+    s->waits = fstat(fd, &st) || !S_ISREG(st.st_mode);
+    s->file = fopencookie(s, "r", functions);
+    if (!s->file) {
         free(s);
         return -ENOMEM;
     }
-    setvbuf(*file, NULL, _IOFBF, BUFFER);
+    setvbuf(s->file, NULL, _IOFBF, BUFFER);
+    *file = s->file;
     *out = s;
     return 0;
 }
@@ -221,6 +239,15 @@ uint32_t beba_source_interface(struct beba_source_stream *s)
     s->first = (s->first + 1) % s->cap;
     s->n--;
     return interface;
+}
+
+bool beba_source_ready(const struct beba_source_stream *s)
+{
+    struct pollfd fd = {.fd = s->fd, .events = POLLIN};
+
+    if (!s->waits || ftello(s->file) != (off_t)s->bytes)
+        return true;
+    return poll(&fd, 1, 0) != 0;
 }
 
 uint64_t beba_source_bytes(const struct beba_source_stream *s)

@@ -19,6 +19,8 @@ struct beba_source_stream;
 int beba_source_open(int fd, struct beba_source_stream **out, FILE **file);
 /* Takes the interface number of the next packet, 0 if there is none (or no pcapng). */
 uint32_t beba_source_interface(struct beba_source_stream *s);
+/* False when reading on would have to wait for whoever writes to the pipe. */
+bool beba_source_ready(const struct beba_source_stream *s);
 /* Bytes read so far. */
 uint64_t beba_source_bytes(const struct beba_source_stream *s);
 /* The errno that ended reading, 0 if none did. */

@@ -174,6 +174,45 @@ def test_closed_pipe(program, tmp_path):
         assert "Broken pipe" in (tmp_path / "err").read_text()
 
 
+def test_packets_pass_while_the_writer_pauses(program):
+    """A live pipe: what came in has gone out before more comes in."""
+    done = subprocess.Popen([BEBA, "run", program, "-r", "-", "-w", "-"], stdin=subprocess.PIPE,
+                            stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+    data = pcap([udp(3, 1)] * 2)
+    done.stdin.write(data)
+    done.stdin.flush()
+    out = b""
+    while len(out) < len(data):
+        out += os.read(done.stdout.fileno(), 65536)
+    assert len(unpack(out)) == 2
+    done.stdin.close()
+    assert done.wait(timeout=20) == 0
+
+
+def test_progress_bar_and_colour_on_a_terminal_only(program, tmp_path):
+    import pty
+    big, bad = tmp_path / "big.pcap", tmp_path / "bad.xfsm"
+    chunk = pcap([udp(3, 1)] * 20000)
+    big.write_bytes(chunk + chunk[24:] * 40)
+    bad.write_text("machine m {\n    key ip.sorc\n}\n")
+    for args, on, env in ((("run", program, "-r", big), b"\033[K", "xterm"),
+                          (("run", program, "-r", big), None, "dumb"),
+                          (("check", bad), b"\033[1;31m", "xterm"), (("check", bad), None, "dumb")):
+        master, slave = pty.openpty()
+        done = subprocess.Popen([BEBA, *args], stdout=subprocess.DEVNULL, stderr=slave,
+                                env={"PATH": os.environ["PATH"], "TERM": env})
+        os.close(slave)
+        seen = b""
+        try:
+            while part := os.read(master, 65536):
+                seen += part
+        except OSError:  # the other end is closed
+            pass
+        done.wait(timeout=60)
+        os.close(master)
+        assert (on in seen) if on else b"\033" not in seen, (args, env, seen[-200:])
+
+
 def test_standard_output_full(program, capture):
     for args in (("run", program, "-r", capture), ("fields",), ("check", program),
                  ("test", "--json", program), ("graph", program), ("help",)):
