@@ -29,8 +29,8 @@ head "It is checked, and it carries its own tests"
 show "$build/beba" check $program
 show "$build/beba" test $program
 
-head "The first 80 packets of a capture: what happened to them, and where each host stands now"
-show "$build/beba" run $program -r $capture --limit 80 --events --flows
+head "A capture: what happened to its packets, and where each host stands at its end"
+show "$build/beba" run $program -r $capture --events --flows
 
 head "Why did the door open? Packet 17, the fourth knock, explained"
 show "$build/beba" explain $program -r $capture -n 17

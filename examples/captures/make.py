@@ -4,9 +4,10 @@
 
     examples/captures/make.py [DIRECTORY]
 
-port_knocking.pcap: what stands in front of 10.0.0.100 sees in three minutes. 10.0.0.1 knocks right, uses SSH, is silent
-for more than a minute and finds the door shut. 10.0.0.2 knocks wrong and too slowly. 10.0.0.3 scans ports. Around them:
-ARP, mDNS, DHCP, an IPv6 neighbour solicitation.
+port_knocking.pcap: what stands in front of 10.0.0.100 sees in a minute and a half. 10.0.0.1 knocks right, uses SSH, is
+silent for more than a minute, finds the door shut, knocks again and is at work when the capture ends. 10.0.0.2 knocks wrong
+and too slowly. 10.0.0.3 scans ports. 10.0.0.4 has knocked twice, right, at the end. Around them: ARP, mDNS, DHCP, an IPv6
+neighbour solicitation.
 
 syn_flood.pcap: three clients of 10.0.0.100:80, then 10.0.0.66 opens 300 connections in half a second.
 """
@@ -55,8 +56,8 @@ class Scene:
         self.add(at, Ether(src=mac(src), dst="ff:ff:ff:ff:ff:ff") / ask)
         self.add(at + 0.0002, Ether(src=mac(dst), dst=mac(src)) / tell)
 
-    def tcp(self, at, src, sport, dport, exchanges):
-        """A connection: handshake, (who, bytes, pause) exchanges, close. Returns when it is over."""
+    def tcp(self, at, src, sport, dport, exchanges, close=True):
+        """A connection: handshake, (who, bytes, pause) exchanges, perhaps close. Returns when it is over."""
         here, there = self.random.randrange(1 << 32), self.random.randrange(1 << 32)
 
         def segment(forward, flags, data=b""):
@@ -81,7 +82,7 @@ class Scene:
             segment(forward, "PA", data)
             at += 0.0005
             segment(not forward, "A")
-        for forward, flags in ((True, "FA"), (False, "FA"), (True, "A")):
+        for forward, flags in ((True, "FA"), (False, "FA"), (True, "A")) if close else ():
             at += 0.0006
             segment(forward, flags)
         return at
@@ -94,7 +95,7 @@ class Scene:
 
 def port_knocking():
     s = Scene(2014)
-    right, wrong, scanner = "10.0.0.1", "10.0.0.2", "10.0.0.3"
+    right, wrong, scanner, late = "10.0.0.1", "10.0.0.2", "10.0.0.3", "10.0.0.4"
 
     s.arp(0.10, right, SERVER)
     s.add(0.35, Ether(src=mac(wrong), dst="01:00:5e:00:00:fb") /
@@ -139,6 +140,14 @@ def port_knocking():
     s.add(31.0, Ether(src=mac(wrong), dst="33:33:ff:00:00:64") /
           IPv6(src="fe80::ff:fe00:2", dst="ff02::1:ff00:64", hlim=255) / ICMPv6ND_NS(tgt="fe80::ff:fe00:64"))
     s.arp(60.0, SERVER, right)
+
+    # The first host is in again, and works on after the end; another stands half-way through its knocks.
+    for i, port in enumerate((1111, 2222, 3333, 4444)):
+        s.knock(over + 79.0 + 0.19 * i, right, port)
+    end = s.tcp(over + 80.2, right, 50025, 22, talk[:8], close=False)
+    s.arp(end - 0.9, late, SERVER)
+    for i, port in enumerate((1111, 2222)):
+        s.knock(end - 0.7 + 0.35 * i, late, port)
     return s
 
 
