@@ -3,11 +3,8 @@
  *
  *     ./embed ../port_knocking.xfsm
  */
-#include <stdio.h>
-
 #include <beba/beba.h>
-
-#define SECOND 1000000000ull
+#include <stdio.h>
 
 static const char *const packets[] = {
     "{ ip4.src = 10.0.0.1, tcp.dst = 22 }",   "{ ip4.src = 10.0.0.1, udp.dst = 1111 }",
@@ -19,37 +16,31 @@ static const char *const packets[] = {
 int main(int argc, char **argv)
 {
     struct beba_flow_info flow = {.size = sizeof(flow)};
+    struct beba_message why = {""};
     struct beba_xfsm *program = NULL;
     struct beba_dp *dp = NULL;
-    struct beba_message why = {""};
+    struct beba_outcome did;
+    struct beba_frame frame; /* your packet: data, len, in_port, now */
     uint64_t now = 0, cursor = 0;
-    char *diagnostics = NULL;
-    int rc = 1;
+    uint8_t bytes[256];
+    char *diagnostics;
+    int rc = beba_xfsm_load_file(argc > 1 ? argv[1] : "port_knocking.xfsm", &program, &diagnostics);
 
-    if (beba_xfsm_load_file(argc > 1 ? argv[1] : "port_knocking.xfsm", &program, &diagnostics) ||
-        beba_dp_new(program, NULL, &dp, &why))
-        goto out;
-    for (size_t i = 0; i < sizeof(packets) / sizeof(*packets); i++, now += SECOND / 10) {
-        struct beba_outcome outcome;
-        struct beba_frame frame; /* your packet: data, len, in_port, now */
-        uint8_t bytes[256];
-
-        if (beba_frame_build(packets[i], bytes, sizeof(bytes), 32, &frame, &why))
-            goto out;
-        frame.now = now;
-        if (beba_dp_feed(dp, &frame, &outcome))
-            goto out;
-        printf("%-40s %-6s %s\n", packets[i], beba_verdict_text(outcome.verdict),
-               outcome.rule ? outcome.rule : beba_reason_text(outcome.reason));
+    rc = rc ? rc : beba_dp_new(program, NULL, &dp, &why);
+    for (size_t i = 0; !rc && i < sizeof(packets) / sizeof(*packets); i++, now += 100000000) {
+        rc = beba_frame_build(packets[i], bytes, sizeof(bytes), 32, &frame, &why);
+        frame.now = now; /* ns */
+        rc = rc ? rc : beba_dp_feed(dp, &frame, &did);
+        if (!rc)
+            printf("%-40s %-6s %s\n", packets[i], beba_verdict_text(did.verdict),
+                   did.rule ? did.rule : beba_reason_text(did.reason));
     }
-    while (beba_dp_next_flow(dp, NULL, now, &cursor, &flow) == 1)
+    while (!rc && beba_dp_next_flow(dp, NULL, now, &cursor, &flow) == 1)
         printf("%s: %s is in %s, idle for %llu ms\n", flow.machine, flow.key, flow.state,
                (unsigned long long)(flow.idle / 1000000));
-    rc = 0;
-out:
     fprintf(stderr, "%s%s", diagnostics ? diagnostics : "", why.text);
     beba_free(diagnostics);
     beba_dp_free(dp);
     beba_xfsm_free(program);
-    return rc;
+    return rc != 0;
 }
