@@ -7,7 +7,7 @@ import struct
 import subprocess
 
 import pytest
-from conftest import BEBA, beba, pcap, udp, unpack
+from conftest import BEBA, EXAMPLES, beba, pcap, udp, unpack
 
 
 def test_report(program, capture):
@@ -42,6 +42,16 @@ def test_json(program, capture):
     kinds = [e["kind"] for e in j["events"]]
     assert kinds == ["entered", "notify", "notify"]
     assert j["events"][1]["fields"] == {"ip.src": "10.0.0.1", "n": 2}
+
+
+def test_flows_by_state():
+    """The flows there are at the end, without --flows: one idled out and came back, one is on its way."""
+    args = ("run", os.path.join(EXAMPLES, "port_knocking.xfsm"), "-r",
+            os.path.join(EXAMPLES, "captures", "port_knocking.pcap"))
+    assert "  flows by state: step2 1, open 1\n" in beba(*args).text
+    machine, = beba(*args, "--json").json["machines"]
+    assert machine["states"] == {"closed": 0, "step1": 0, "step2": 1, "step3": 0, "open": 1}
+    assert machine["entries"] == 2 and machine["expiries"] == 2
 
 
 def test_trace_and_flows(program, capture):
