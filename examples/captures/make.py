@@ -5,9 +5,9 @@
     examples/captures/make.py [DIRECTORY]
 
 port_knocking.pcap: what stands in front of 10.0.0.100 sees in a minute and a half. 10.0.0.1 knocks right, uses SSH, is
-silent for more than a minute, finds the door shut, knocks again and is at work when the capture ends. 10.0.0.2 knocks wrong
-and too slowly. 10.0.0.3 scans ports. 10.0.0.4 has knocked twice, right, at the end. Around them: ARP, mDNS, DHCP, an IPv6
-neighbour solicitation.
+silent for more than a minute, finds the door shut, knocks again and is at work when the capture ends. 10.0.0.2 knocks
+wrong and too slowly. 10.0.0.3 scans ports. 10.0.0.4 has knocked twice, right, at the end. Around them: ARP, mDNS, DHCP,
+an IPv6 neighbour solicitation.
 
 syn_flood.pcap: three clients of 10.0.0.100:80, then 10.0.0.66 opens 300 connections in half a second.
 """
