@@ -327,7 +327,9 @@ void beba_parse_close_block(struct parser *p, uint32_t open)
 
 bool beba_parse_more(struct parser *p, enum parse_level level)
 {
-    if (p->panic && !p->no_memory)
+    if (p->no_memory)
+        return false;
+    if (p->panic)
         beba_parse_sync(p);
     while (beba_parse_take(p, T_SEMI))
         ;
