@@ -164,9 +164,8 @@ def tidy(total):
         status, out = run([MESON, "setup", where, *FEATURES], dict(os.environ, CC="clang"))
         if status:
             indent(out)
-    check(total, "clang-tidy", ["nice", "run-clang-tidy", "-quiet", "-j", JOBS, "-p", where,
-                                os.path.join(ROOT, "(src|bench|tests)/.*(?<!_test)\\.c$")],
-          only=" error: ")
+    check(total, "clang-tidy", ["run-clang-tidy", "-quiet", "-j", JOBS, "-p", where, os.path.join(
+        ROOT, "(src|bench|tests)/.*(?<!_test)\\.c$")], only=" error: ")
 
 
 STAGES = {
