@@ -135,15 +135,15 @@ static const struct visit *visit_of(struct run *r, uint32_t table)
     return &r->beyond;
 }
 
-/* The flow of the packet, as it is now: the updated one, or the one looked up. False when the
- * packet has no key in the table; without an entry *out has the initial state and registers. */
-static bool flow_of(struct run *r, uint32_t table, bool update, struct beba_flow *out)
+/* The flow that the packet updates, as it is now. False when the packet has no key in the table;
+ * without an entry *out has the initial state and registers. */
+static bool flow_of(struct run *r, uint32_t table, struct beba_flow *out)
 {
     const struct visit *v = visit_of(r, table);
 
     if (!v->has_key)
         return false;
-    beba_engine_flow_of_key(r->e, table, update ? v->update.word : v->lookup.word, r->now, out);
+    beba_engine_flow_of_key(r->e, table, v->update.word, r->now, out);
     return true;
 }
 
@@ -156,7 +156,7 @@ static int check_state(struct run *r, const struct beba_expect_state *x)
 {
     const struct beba_table *t = &r->p->table[x->table];
     struct beba_flow flow;
-    bool has = flow_of(r, x->table, true, &flow);
+    bool has = flow_of(r, x->table, &flow);
 
     if (has && flow.state == x->state)
         return 0;
@@ -187,7 +187,7 @@ static int check_reg(struct run *r, const struct beba_expected *x)
     const struct beba_reg *reg = &t->reg[x->id];
     struct beba_flow flow;
 
-    if (flow_of(r, x->table, !t->two_keys, &flow))
+    if (flow_of(r, x->table, &flow))
         return check_value(r, reg->name, reg->type, x, beba_flow_reg(t, &flow, x->id));
     beba_strbuf_printf(expected(r), "%s = ", reg->name);
     beba_value_print(&r->text, reg->type, x->value);
