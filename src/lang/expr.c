@@ -438,7 +438,7 @@ static struct beba_type call_type(enum beba_op op, struct beba_expr *const *args
 
 static struct beba_expr *lower_call(struct lower *c, const struct ast_expr *a)
 {
-    struct beba_expr *args[MAX_ARGS], *e;
+    struct beba_expr *args[MAX_ARGS] = {0}, *e;
     unsigned f = 0;
     bool ok = true;
     enum beba_op op;
@@ -480,7 +480,7 @@ static struct beba_expr *lower_index(struct lower *c, const struct ast_expr *a)
 {
     struct sym *y = beba_sym_find(c, a->name);
     const struct beba_array *array;
-    struct beba_expr *args[2], *e;
+    struct beba_expr *args[2] = {0}, *e;
     struct ast_expr name = *a;
     bool ok = true;
 

@@ -240,7 +240,7 @@ static void put_token(struct formatter *f, uint32_t i, const struct beba_token *
     joins = before && (is_block(t, T_LBRACE) || (t->word == W_ELSE && !(t->mark & MARK_LINE)));
     if (is_block(t, T_RBRACE) && !f->one_line && f->depth)
         f->depth--;
-    if (f->one_line) {
+    if (f->one_line && before) {
         put_inline(f, i, before);
     } else if ((t->mark & MARK_LINE) || is_block(t, T_RBRACE) || !before) {
         start_line(f, i, end, after_comment && f->t->comment[f->comment - 1].own_line);
@@ -248,7 +248,7 @@ static void put_token(struct formatter *f, uint32_t i, const struct beba_token *
         bool ends_list = t->kind == T_RBRACE || t->kind == T_RPAREN;
 
         new_line(f, (f->depth + !(ends_list || joins)) * INDENT, false);
-    } else if (space_between(before, t)) {
+    } else if (before && space_between(before, t)) {
         put(f, " ", 1);
     }
     put(f, f->t->text + t->offset, t->len);

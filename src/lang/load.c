@@ -103,7 +103,7 @@ static int read_path(const char *path, char **text, size_t *len)
     int rc;
 
     if (!f)
-        return -errno;
+        return errno ? -errno : -EIO;
     errno = 0;
     rc = read_stream(f, text, len);
     fclose(f);
@@ -322,8 +322,8 @@ int beba_lang_load_file(const char *path, const struct beba_lang_opts *opts,
                         struct beba_program **out, struct beba_diags *diags, struct beba_error *err)
 {
     bool standard = !strcmp(path, "-");
-    char *text;
-    size_t len;
+    char *text = NULL;
+    size_t len = 0;
     int rc = standard ? read_stream(stdin, &text, &len) : read_path(path, &text, &len);
 
     *out = NULL;
