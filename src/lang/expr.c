@@ -462,7 +462,7 @@ static struct beba_expr *lower_call(struct lower *c, const struct ast_expr *a)
     }
     if (!ok)
         return NULL;
-    if (op == BEBA_OP_EWMA &&
+    if (op == BEBA_OP_EWMA && args[2] &&
         (args[2]->op != BEBA_OP_CONST || args[2]->k.lo < 1 || args[2]->k.lo > 7)) {
         beba_report_hint(c->diags,
                          beba_report(c->diags, C_OUT_OF_RANGE, args[2]->loc,
