@@ -161,7 +161,7 @@ static void parse_assign(struct parser *p, struct ast_stmt *s)
     p->at++;
     if (beba_parse_is(p, T_LBRACKET) && !beba_parse_peek(p)->newline) {
         p->at = first;
-        s->target = target = beba_parse_bits(p); /* name[row][column] */
+        s->target = beba_parse_bits(p); /* name[row][column] */
     } else {
         target->loc = target->at;
     }

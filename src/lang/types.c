@@ -63,7 +63,7 @@ const char *beba_expr_text(const struct lower *c, struct beba_loc loc, char buf[
 
         buf[i] = ch == '\n' || ch == '\t' || ch == '\r' ? ' ' : ch;
     }
-    strcpy(buf + n, loc.len < 60 ? "" : "...");
+    memcpy(buf + n, loc.len < 60 ? "" : "...", loc.len < 60 ? 1 : 4);
     return buf;
 }
 
