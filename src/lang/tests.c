@@ -2,8 +2,10 @@
 /* The tests of a program, as data. */
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
+#include "base/error.h"
 #include "lang/lower.h"
 
 /* --- packets ------------------------------------------------------------------------------- */
@@ -57,10 +59,36 @@ static bool packet_field(struct lower *c, const struct ast_pair *a, enum beba_fi
     return true;
 }
 
+/* Builds the packet once, to tell now what would fail in every run. */
+static bool check_build(struct lower *c, const struct ast_packet *a, const struct beba_build *b)
+{
+    uint8_t *buf = malloc(BEBA_PACKET_MAX);
+    struct beba_error err = {0};
+    struct beba_diag *d = NULL;
+    struct beba_packet p;
+
+    if (!buf) {
+        c->no_memory = true;
+        return false;
+    }
+    if (beba_packet_build(&p, buf, BEBA_PACKET_MAX, 0, b, &err)) {
+        d = beba_report(c->diags, C_BAD_TEST, a->loc, "%s", err.what);
+        if (err.hint[0])
+            beba_report_hint(c->diags, d, "%s", err.hint);
+    } else if (a->len && p.len > b->frame_len) {
+        d = beba_report(c->diags, C_BAD_TEST, a->len->loc,
+                        "a packet of %" PRIu32 " bytes has no room for these headers and payload",
+                        b->frame_len);
+        beba_report_hint(c->diags, d, "they need %" PRIu32, p.len);
+    }
+    free(buf);
+    return !d;
+}
+
 bool beba_lower_packet(struct lower *c, const struct ast_packet *a, struct beba_build *out)
 {
     struct beba_assign *assign;
-    uint32_t n = 0, layers = 0;
+    uint32_t n = 0, layers = 0, errors = c->diags->errors;
     bool ok = true, constant = c->constant;
 
     *out = (struct beba_build){0};
@@ -104,7 +132,8 @@ bool beba_lower_packet(struct lower *c, const struct ast_packet *a, struct beba_
         out->payload_len = a->payload_len;
         c->no_memory |= !out->payload;
     }
-    return ok;
+    ok &= !c->no_memory && c->diags->errors == errors;
+    return ok && check_build(c, a, out);
 }
 
 /* --- machines named or meant --------------------------------------------------------------- */
