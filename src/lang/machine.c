@@ -96,7 +96,7 @@ static void lower_keys(struct lower *c, const struct ast_machine *a, struct beba
                          beba_report(c->diags, C_KEY_PAIR, one->loc,
                                      "a machine has either 'key' or 'lookup' and 'update'"),
                          "drop one of them");
-    if (!a->lookup.kind != !a->update.kind && !a->key.kind)
+    if (!a->lookup.kind != !a->update.kind && !a->key.kind && !c->syntax_errors)
         beba_report_hint(c->diags,
                          beba_report(c->diags, C_KEY_PAIR, one->loc, "'%s' without '%s'",
                                      a->lookup.kind ? "lookup" : "update",
@@ -282,7 +282,7 @@ static void lower_no_key(struct lower *c, struct machine *m)
         c->no_entry = NULL;
         return;
     }
-    if (t->lookup.kind == BEBA_KEY_NONE || !key->kind ||
+    if (t->lookup.kind == BEBA_KEY_NONE || !key->kind || c->syntax_errors ||
         (key_always_there(&t->lookup) && (!t->two_keys || key_always_there(&t->update))))
         return;
     beba_report_hint(c->diags,
