@@ -252,6 +252,13 @@ static bool different(struct lower *c, const struct beba_expr *a, const struct b
     return false;
 }
 
+/* A number as it is stored somewhere; a computed one may well be 0 or 1 only. */
+static bool stored_number(const struct beba_expr *e)
+{
+    return e->type.kind != BEBA_KIND_BOOL &&
+           (e->op == BEBA_OP_FIELD || e->op == BEBA_OP_REG || e->op == BEBA_OP_GLOBAL);
+}
+
 bool beba_unify(struct lower *c, struct beba_expr **a, struct beba_expr **b, struct beba_loc at)
 {
     struct beba_type x = (*a)->type, y = (*b)->type;
@@ -279,6 +286,9 @@ bool beba_unify(struct lower *c, struct beba_expr **a, struct beba_expr **b, str
     if (x.kind == BEBA_KIND_BOOL && bare_number(*b) && (*b)->k.lo > 1)
         return different(c, *a, *b, at);
     if (y.kind == BEBA_KIND_BOOL && bare_number(*a) && (*a)->k.lo > 1)
+        return different(c, *a, *b, at);
+    if ((x.kind == BEBA_KIND_BOOL && stored_number(*b)) ||
+        (y.kind == BEBA_KIND_BOOL && stored_number(*a)))
         return different(c, *a, *b, at);
     if (x.kind == BEBA_KIND_TIME && bare_number(*b))
         bare_time(c, *b);
