@@ -87,10 +87,13 @@ static int check_one(const char *path, const struct opts *o, json_t *files, FILE
     struct beba_strbuf text = {0};
     json_t *file = json_object();
     bool had_json = cli.json;
+    uint32_t errors, warnings;
     int rc;
 
     cli.json = false; /* failures of one file are told in its object */
     rc = cli_load(path, o->no_warnings, &p);
+    errors = p.diags.errors;
+    warnings = p.diags.warnings;
     if (!rc && o->target) {
         struct beba_diags diags = {0};
 
@@ -100,25 +103,24 @@ static int check_one(const char *path, const struct opts *o, json_t *files, FILE
         json_object_set_new(file, "target", json_string(o->target));
         json_object_set_new(file, "target_diagnostics",
                             cli_json_diags(&diags, &p.program->sources));
-        if (diags.warnings && o->strict)
-            rc = CLI_FAILED;
+        errors += diags.errors;
+        warnings += diags.warnings;
         beba_diags_free(&diags);
     }
     cli.json = had_json;
-    if (o->strict && p.diags.warnings)
+    if (o->strict && warnings)
         rc = CLI_FAILED;
     json_object_set_new(file, "file", cli_json_text(path));
     json_object_set_new(file, "ok", json_boolean(!rc));
-    json_object_set_new(file, "errors", json_integer(p.diags.errors));
-    json_object_set_new(file, "warnings", json_integer(p.diags.warnings));
+    json_object_set_new(file, "errors", json_integer(errors));
+    json_object_set_new(file, "warnings", json_integer(warnings));
     if (p.program)
         json_object_set_new(file, "diagnostics", cli_json_diags(&p.diags, &p.program->sources));
     if (p.program && p.program->pipeline && !p.diags.errors)
         summarise(&p, file, &text);
-    if (rc && p.diags.n)
-        cli_warn("%s: %u error%s, %u warning%s", path, p.diags.errors,
-                 p.diags.errors == 1 ? "" : "s", p.diags.warnings,
-                 p.diags.warnings == 1 ? "" : "s");
+    if (rc && errors + warnings)
+        cli_warn("%s: %u error%s, %u warning%s", path, errors, errors == 1 ? "" : "s", warnings,
+                 warnings == 1 ? "" : "s");
     if (!o->json && !rc)
         cli_print(to, &text);
     beba_strbuf_free(&text);

@@ -67,9 +67,11 @@ def test_check_strict_fails_on_warnings(tmp_path):
 def test_check_target(program):
     assert beba("check", "--target", "interp", program).code == 0
     r = beba("check", "--target", "openflow", program)
-    assert r.code == 1 and "target-openflow" in r.err
+    assert r.code == 1 and "target-openflow" in r.err and "0 errors" not in r.err
     r = beba("check", "--target", "openflow", "--json", program)
-    assert r.json["files"][0]["target_diagnostics"]
+    f, = r.json["files"]
+    errors = [d for d in f["target_diagnostics"] if d["severity"] == "error"]
+    assert errors and f["errors"] == len(errors)
     assert beba("check", "--target", "xpd", program).code == 2
 
 
