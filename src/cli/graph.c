@@ -14,6 +14,7 @@
 
 struct opts {
     const char *output, *format;
+    bool json;
 };
 
 #define FORMATS "dot|svg|png|pdf"
@@ -35,6 +36,10 @@ static const struct cli_option options[] = {
      .offset = offsetof(struct opts, format),
      .help = "The format, where there is no file name to tell it: dot (the default), svg, png or "
              "pdf."},
+    {.name = "json",
+     .kind = CLI_FLAG,
+     .offset = offsetof(struct opts, json),
+     .help = "Print states and edges as one JSON object instead."},
     {0},
 };
 
@@ -138,6 +143,67 @@ out:
     return rc;
 }
 
+static void add_edge(json_t *edges, const char *from, const char *to, const char *why,
+                     json_t *detail)
+{
+    json_t *edge = json_pack("{s:o, s:o, s:o}", "from", from ? cli_json_text(from) : json_null(),
+                             "to", cli_json_text(to), why, detail);
+
+    json_array_append_new(edges, edge);
+}
+
+/* The states that a body enters, in any branch. */
+static void add_gotos(json_t *edges, const struct beba_table *t, const struct beba_rule *rule,
+                      const struct beba_body *body)
+{
+    for (uint32_t i = 0; i < body->n; i++) {
+        const struct beba_stmt *s = &body->stmt[i];
+
+        if (s->kind == BEBA_STMT_GOTO)
+            add_edge(edges, cli_rule_state(t, rule), t->state[s->id].name, "rule",
+                     cli_json_text(rule->label));
+        add_gotos(edges, t, rule, &s->then);
+        add_gotos(edges, t, rule, &s->otherwise);
+    }
+}
+
+static void add_timeouts(json_t *edges, const struct beba_table *t, uint32_t state)
+{
+    const struct beba_timeouts *d = &t->timeouts[state];
+    const char *from = t->state[state].name;
+
+    if (d->idle)
+        add_edge(edges, from, t->state[d->idle_to].name, "idle", cli_json_u64(d->idle));
+    if (d->hard)
+        add_edge(edges, from, t->state[d->hard_to].name, "hard", cli_json_u64(d->hard));
+}
+
+static json_t *machine_json(const struct beba_table *t)
+{
+    json_t *states = json_array(), *edges = json_array();
+    bool flows = t->lookup.kind != BEBA_KEY_NONE;
+
+    for (uint32_t i = 0; flows && i < t->n_states; i++) {
+        json_array_append_new(states, cli_json_text(t->state[i].name));
+        add_timeouts(edges, t, i);
+    }
+    for (uint32_t i = 0; i < t->n_rules; i++)
+        add_gotos(edges, t, &t->rule[i], &t->rule[i].body);
+    return json_pack("{s:o, s:o, s:o}", "name", cli_json_text(t->name), "states", states, "edges",
+                     edges);
+}
+
+static int print_json(const struct cli_program *p)
+{
+    const struct beba_pipeline *pl = p->program->pipeline;
+    json_t *machines = json_array();
+
+    for (uint32_t i = 0; i < pl->n_tables; i++)
+        json_array_append_new(machines, machine_json(&pl->table[i]));
+    return cli_print_json(
+        stdout, json_pack("{s:o, s:o}", "program", cli_json_text(p->path), "machines", machines));
+}
+
 static int run(const struct cli_call *call)
 {
     const struct opts *o = call->opts;
@@ -147,6 +213,9 @@ static int run(const struct cli_call *call)
     struct beba_error err = {0};
     int rc;
 
+    if (o->json && (o->output || o->format))
+        return cli_usage("--json excludes --output and --format");
+    cli.json = o->json;
     if (!format)
         return cli_usage("cannot tell a format from '%s': end it in .svg, .png, .pdf or .dot, or "
                          "give --format",
@@ -154,6 +223,10 @@ static int run(const struct cli_call *call)
     rc = cli_load(call->operand[0], true, &p);
     if (rc)
         goto out;
+    if (o->json) {
+        rc = print_json(&p);
+        goto out;
+    }
     beba_pipeline_dot(&dot, p.program->pipeline);
     if (dot.failed) {
         rc = cli_fail_with("out of memory");

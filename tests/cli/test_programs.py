@@ -85,7 +85,7 @@ def test_what_cannot_be_read(command, tmp_path):
     assert r.code == 1 and "error" in r.err
 
 
-@pytest.mark.parametrize("command", ["check", "test"])
+@pytest.mark.parametrize("command", ["check", "test", "fmt"])
 def test_json_when_nothing_can_be_read(command, tmp_path):
     r = beba(command, "--json", tmp_path / "missing.xfsm")
     assert r.code == 1 and r.json["ok"] is False and r.json["files"][0]["ok"] is False
@@ -166,6 +166,23 @@ def test_graph_refuses(program, tmp_path):
     assert r.code == 1 and "No space left" in r.err
 
 
+def test_graph_json(program, tmp_path):
+    m, = beba("graph", program, "--json").json["machines"]
+    assert m["name"] == "counted" and m["states"] == ["fresh", "seen"]
+    assert m["edges"] == [{"from": "seen", "to": "fresh", "idle": 10**10},
+                          {"from": "fresh", "to": "seen", "rule": "on udp.dst == 7"}]
+    assert beba("graph", program, "--json", "-o", tmp_path / "x.svg").code == 2
+    r = beba("graph", write(tmp_path, BAD), "--json")
+    assert r.code == 1 and r.json["error"]["diagnostics"]
+    text = "machine m {\n key ip.src\n without key -> pass\n state a { on tcp { if ip.ttl > 3 " \
+           "{ goto b } else { goto a } pass } else { pass } }\n state b { always { pass } }\n" \
+           " in any state { on udp { goto a; pass } }\n}\nmachine n { always { pass } }\n"
+    m, n = beba("graph", write(tmp_path, text), "--json").json["machines"]
+    assert [(e["from"], e["to"]) for e in m["edges"][:2]] == [("a", "b"), ("a", "a")]
+    assert (None, "a") in [(e["from"], e["to"]) for e in m["edges"]]
+    assert n == {"name": "n", "states": [], "edges": []}
+
+
 UGLY = "machine   m{key ip.src\nstate a{always{pass}}} # tail\n"
 
 
@@ -177,6 +194,18 @@ def test_fmt(tmp_path):
     assert beba("fmt", "-", stdin=r.out).out == r.out
     check = beba("fmt", "--check", path)
     assert check.code == 1 and check.text == f"{path}\n"
+
+
+def test_fmt_json(tmp_path):
+    path = write(tmp_path, UGLY)
+    f, = beba("fmt", "--json", path).json["files"]
+    assert f["ok"] and not f["canonical"] and f["text"] == beba("fmt", path).text
+    r = beba("fmt", "--check", "--json", path)
+    assert r.code == 1 and r.json["ok"] is False and "text" not in r.json["files"][0]
+    assert beba("fmt", "-w", "--json", path).json["ok"] and path.read_text() == f["text"]
+    r = beba("fmt", "--json", path, write(tmp_path, BAD, "bad.xfsm"))
+    good, bad = r.json["files"]
+    assert r.code == 1 and good["canonical"] and not bad["ok"] and bad["diagnostics"]
 
 
 def test_fmt_write_keeps_mode_and_links(tmp_path):
