@@ -3,10 +3,12 @@
 
 #include <string.h>
 
+#include "engine/uses.h"
 #include "pipeline/arith.h"
 
 enum {
     LISTS_MAX = 1 << 22, /* rules in all lists of a table */
+    SURE_MAX = 1 << 16,  /* rules that are worth a second form */
     LAZY_DEPTH = 16,     /* of an expression: lazy lets may nest, and the stack is bounded */
 };
 
@@ -15,7 +17,9 @@ struct build {
     const struct beba_pipeline *p;
     const struct beba_table *t;
     bool failed;                 /* out of memory */
+    bool sure;                   /* the form of rules for packets with all fields */
     uint8_t read[BEBA_MAX_LETS]; /* lets that the body being compiled reads */
+    struct let_use use[BEBA_MAX_LETS];
 };
 
 static void *take(struct build *b, size_t n, size_t size)
@@ -69,6 +73,14 @@ static void field_node(struct node *node, enum beba_field_id id)
 /* Expressions -------------------------------------------------------------------------------- */
 
 static struct node *expr_node(struct build *b, const struct beba_expr *e);
+
+/* A let that is read once, before any body runs, is computed where it is read. */
+static bool is_inlined(const struct build *b, uint32_t let)
+{
+    const struct let_use *u = &b->use[let];
+
+    return b->sure && u->value && u->defined == 1 && u->in_guards == 1 && !u->in_bodies;
+}
 
 static bool is_wide(const struct node *n)
 {
@@ -195,6 +207,42 @@ static void fold(struct node *n)
     n->op = BEBA_OP_CONST;
 }
 
+/* Shifts and masks of a field are those of another field. The trace shows the parts, so this is for
+ * the sure form alone. */
+static void narrow(struct node *n)
+{
+    const struct node *field = n->a;
+    uint64_t k = n->k;
+
+    if ((n->op != NODE_AND_K && n->op != NODE_SHR_K) ||
+        (field->op != NODE_BITS && field->op != NODE_BITS16))
+        return;
+    if (n->op == NODE_SHR_K && field->shift + n->shift > 15u)
+        return;
+    k = n->op == NODE_AND_K ? field->k & k : field->k >> n->shift;
+    n->shift = n->op == NODE_AND_K ? field->shift : (uint8_t)(field->shift + n->shift);
+    n->k = k;
+    n->op = field->op;
+    n->layer = field->layer;
+    n->offset = field->offset;
+    n->n_args = 0;
+}
+
+/* A constant on the left of what does not mind goes to the right. */
+static void turn(struct node *n)
+{
+    const struct node *a = n->a;
+
+    if ((n->op != BEBA_OP_MIN && n->op != BEBA_OP_MAX && n->op != BEBA_OP_ADD &&
+         n->op != BEBA_OP_MUL) ||
+        a->op != BEBA_OP_CONST)
+        return;
+    n->arg[0] = n->b;
+    n->arg[1] = a;
+    n->a = n->b;
+    n->b = a;
+}
+
 static void specialise(struct build *b, struct node *n, const struct beba_expr *e)
 {
     switch ((enum beba_op)e->op) {
@@ -206,8 +254,13 @@ static void specialise(struct build *b, struct node *n, const struct beba_expr *
         break;
     default:
         fold(n);
-        if (n->op != BEBA_OP_CONST && n->n_args == 2)
-            binary_node(n);
+        if (n->op == BEBA_OP_CONST || n->n_args != 2)
+            return;
+        if (b->sure)
+            turn(n);
+        binary_node(n);
+        if (b->sure)
+            narrow(n);
     }
 }
 
@@ -217,6 +270,8 @@ static struct node *expr_node(struct build *b, const struct beba_expr *e)
 
     if (!e)
         return NULL;
+    if (e->op == BEBA_OP_LET && is_inlined(b, e->id))
+        return expr_node(b, b->use[e->id].value);
     n = take(b, 1, sizeof(*n));
     if (!n)
         return NULL;
@@ -241,6 +296,7 @@ static struct node *expr_node(struct build *b, const struct beba_expr *e)
     n->a = e->n_args > 0 ? n->arg[0] : NULL;
     n->b = e->n_args > 1 ? n->arg[1] : NULL;
     specialise(b, n, e);
+    n->run = b->sure ? beba_eval_sure(n) : beba_eval_any(n);
     return n;
 }
 
@@ -319,6 +375,7 @@ static void match_code(struct build *b, struct code_match *out, const struct beb
         return;
     out->field->width = beba_fields[m->field].type.width;
     field_node(out->field, (enum beba_field_id)m->field);
+    out->field->run = beba_eval_any(out->field);
 }
 
 /* Pure, and not deep. */
@@ -342,6 +399,17 @@ static void body_lets(struct build *b, struct code_rule *r)
     r->body_lets = list;
 }
 
+/* Takes out the lets that are computed where they are read. */
+static void drop_lets(struct build *b, struct code_body *lets)
+{
+    uint32_t n = 0;
+
+    for (uint32_t i = 0; i < lets->n; i++)
+        if (!is_inlined(b, lets->stmt[i].id))
+            lets->stmt[n++] = lets->stmt[i];
+    lets->n = n;
+}
+
 static void rule_code(struct build *b, struct code_rule *out, const struct beba_rule *r)
 {
     out->id = r->id;
@@ -355,10 +423,12 @@ static void rule_code(struct build *b, struct code_rule *out, const struct beba_
     for (uint32_t i = 0; out->match && i < r->n_matches; i++)
         match_code(b, &out->match[i], &r->match[i]);
     out->lets = body_code(b, &r->lets);
+    if (b->sure && out->lets.stmt && !b->failed)
+        drop_lets(b, &out->lets);
     out->guard = expr_node(b, r->guard);
     for (uint32_t i = 0; out->lets.stmt && !b->failed && i < out->lets.n; i++)
         out->lets.stmt[i].lazy = can_wait(out->lets.stmt[i].value, 0);
-    out->plain = !r->lets.n && !r->n_matches;
+    out->plain = !out->lets.n && !r->n_matches;
     memset(b->read, 0, sizeof(b->read));
     out->body = body_code(b, &r->body);
     body_lets(b, out);
@@ -369,12 +439,12 @@ static bool rule_in_state(const struct code_rule *r, uint32_t state)
     return (state & r->state_mask) == r->state;
 }
 
-static uint32_t count_lists(const struct code_table *t)
+static uint32_t count_lists(const struct code_table *t, const struct code_rule *rule)
 {
     uint64_t n = 0;
 
     for (uint32_t i = 0; i < t->n_rules; i++) {
-        const struct code_rule *r = &t->rule[i];
+        const struct code_rule *r = &rule[i];
 
         if (!r->state_mask)
             n += r->state ? 0 : t->n_states;
@@ -388,25 +458,25 @@ static uint32_t count_lists(const struct code_table *t)
     return (uint64_t)t->n_states * t->n_rules > LISTS_MAX * 16ull ? UINT32_MAX : (uint32_t)n;
 }
 
-static void state_lists(struct build *b, struct code_table *t)
+static void state_lists(struct build *b, const struct code_table *t, struct code_rules *rules)
 {
-    uint32_t n = count_lists(t), at = 0;
+    uint32_t n = count_lists(t, rules->rule), at = 0;
     uint32_t *first;
 
     if (n == UINT32_MAX)
         return;
     first = take(b, t->n_states + 1, sizeof(*first));
-    t->list = take(b, n, sizeof(struct code_rule *));
+    rules->list = take(b, n, sizeof(struct code_rule *));
     if (b->failed)
         return;
     for (uint32_t s = 0; s < t->n_states; s++) {
         first[s] = at;
         for (uint32_t i = 0; i < t->n_rules; i++)
-            if (rule_in_state(&t->rule[i], s))
-                t->list[at++] = &t->rule[i];
+            if (rule_in_state(&rules->rule[i], s))
+                rules->list[at++] = &rules->rule[i];
     }
     first[t->n_states] = at;
-    t->first = first;
+    rules->first = first;
 }
 
 /* Keys --------------------------------------------------------------------------------------- */
@@ -495,6 +565,16 @@ static void early_keys(struct code_table *code, const struct beba_pipeline *p)
     }
 }
 
+static void rules_code(struct build *b, const struct code_table *code, const struct beba_table *t,
+                       struct code_rules *out)
+{
+    out->rule = take(b, t->n_rules, sizeof(*out->rule));
+    for (uint32_t i = 0; out->rule && i < t->n_rules; i++)
+        rule_code(b, &out->rule[i], &t->rule[i]);
+    if (out->rule)
+        state_lists(b, code, out);
+}
+
 static void table_code(struct build *b, struct code_table *out, const struct beba_table *t)
 {
     b->t = t;
@@ -507,11 +587,14 @@ static void table_code(struct build *b, struct code_table *out, const struct beb
     out->full = verdict_code(b, &t->full_verdict);
     out->dflt = verdict_code(b, &t->dflt);
     out->n_rules = t->n_rules;
-    out->rule = take(b, t->n_rules, sizeof(*out->rule));
-    for (uint32_t i = 0; out->rule && i < t->n_rules; i++)
-        rule_code(b, &out->rule[i], &t->rule[i]);
-    if (out->rule)
-        state_lists(b, out);
+    rules_code(b, out, t, &out->any);
+    out->sure_layers = beba_sure_layers(t);
+    if (out->sure_layers == NEVER || t->n_rules > SURE_MAX)
+        return;
+    beba_let_uses(t, b->use);
+    b->sure = true;
+    rules_code(b, out, t, &out->sure);
+    b->sure = false;
 }
 
 struct code_table *beba_code_new(struct beba_arena *arena, const struct beba_pipeline *p)

@@ -47,7 +47,12 @@ enum node_op {
     NODE_N_OPS
 };
 
+struct exec;
+struct node;
+typedef uint64_t (*eval_fn)(struct exec *x, const struct node *n);
+
 struct node {
+    eval_fn run;     /* its value, up to 64 bits */
     uint8_t op;      /* enum node_op, or enum beba_op */
     uint8_t width;   /* bits of the result */
     uint8_t layer;   /* fields */
@@ -93,6 +98,11 @@ struct code_stmt {
     const struct beba_stmt *source;
 };
 
+/* The functions of nodes whose operands are ready. The second is of nodes that read no field that a
+ * packet lacks. */
+eval_fn beba_eval_any(const struct node *n);
+eval_fn beba_eval_sure(const struct node *n);
+
 struct code_rule {
     uint32_t id, state, state_mask;
     bool creates;
@@ -105,6 +115,15 @@ struct code_rule {
     const uint32_t *body_lets; /* lets of rules that the body reads */
     uint32_t n_body_lets;
     const struct beba_rule *source;
+};
+
+struct code_rules {
+    struct code_rule *rule;
+    /* Rules to try in state s: list[first[s]] .. list[first[s + 1] - 1]. first is NULL when the
+     * table's states are too many or its masks too odd for lists: then all rules are tried in turn.
+     */
+    uint32_t *first;
+    const struct code_rule **list;
 };
 
 enum { EARLY_TABLES = 4 }; /* whose keys may be taken before the first table runs */
@@ -138,13 +157,13 @@ struct code_table {
     uint32_t twin; /* an earlier early table with the same lookup key, or its own number */
     uint32_t n_states;
     struct code_verdict no_key, full, dflt;
-    struct code_rule *rule;
     uint32_t n_rules;
-    /* Rules to try in state s: list[first[s]] .. list[first[s + 1] - 1]. first is NULL when the
-     * table's states are too many or its masks too odd for lists: then all rules are tried in turn.
+    struct code_rules any; /* for every packet */
+    /* The same rules for packets with all these layers, in which nothing that the rules read is
+     * absent: with nodes of less work. NEVER (uses.h): there is no such form.
      */
-    uint32_t *first;
-    const struct code_rule **list;
+    struct code_rules sure;
+    uint32_t sure_layers;
 };
 
 /* Everything in the arena; NULL: out of memory. */

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
-/* The interpreter's expressions: the first half of exec_body.h. */
+/* The interpreter's expressions: the first half of exec_body.h. With SURE 1 (sure.c) they are those
+ * of a table whose packet has every field that the table reads: nothing is absent. */
 #include "base/hash.h"
 #include "engine/internal.h"
 #include "engine/tracer.h"
@@ -9,7 +10,6 @@
 /* Expressions -------------------------------------------------------------------------------- */
 
 /* Values of up to 64 bits: one function an operation, in a table. */
-typedef uint64_t (*eval_fn)(struct exec *x, const struct node *n);
 static const eval_fn eval_ops[NODE_N_OPS];
 
 static struct beba_u128 eval_wide_op(struct exec *x, const struct node *n);
@@ -44,7 +44,7 @@ static struct beba_u128 eval_wide(struct exec *x, const struct node *n)
 #else
 BEBA_INLINE uint64_t eval(struct exec *x, const struct node *n)
 {
-    return eval_ops[n->op](x, n);
+    return n->run(x, n);
 }
 
 BEBA_INLINE struct beba_u128 eval_wide(struct exec *x, const struct node *n)
@@ -64,7 +64,7 @@ BEBA_INLINE uint64_t absent_field(struct exec *x)
 
 BEBA_INLINE bool lacks_field(const struct exec *x, const struct node *n)
 {
-    return __builtin_expect(!(x->p->h.layers >> n->layer & 1), 0);
+    return !SURE && __builtin_expect(!(x->p->h.layers >> n->layer & 1), 0);
 }
 
 BEBA_INLINE const uint8_t *field_at(const struct exec *x, const struct node *n)
@@ -73,10 +73,10 @@ BEBA_INLINE const uint8_t *field_at(const struct exec *x, const struct node *n)
 }
 
 /* A function of one expression, which may use x, p and n. */
-#define LEAF(name, value)                                           \
-    static uint64_t op_##name(struct exec *x, const struct node *n) \
-    {                                                               \
-        return value;                                               \
+#define LEAF(name, value)                                                \
+    BEBA_INLINE uint64_t op_##name(struct exec *x, const struct node *n) \
+    {                                                                    \
+        return value;                                                    \
     }
 #define FIELD(name, value) LEAF(name, lacks_field(x, n) ? absent_field(x) : (value))
 #define REG(name, type)    LEAF(name, *(const type *)(const void *)(x->read_regs + n->offset))
@@ -113,53 +113,125 @@ BEBA_INLINE void read_let(struct exec *x, uint32_t id)
         force_let(x, id);
 }
 
-static uint64_t op_let(struct exec *x, const struct node *n)
+BEBA_INLINE struct beba_u128 let_value(struct exec *x, const struct node *n)
 {
     read_let(x, n->id);
-    x->absent |= x->e->let_absent[n->id];
-    return x->e->let[n->id].lo;
+    if (!SURE)
+        x->absent |= x->e->let_absent[n->id];
+    return x->e->let[n->id];
 }
+
+LEAF(let, let_value(x, n).lo)
 
 /* Operators ---------------------------------------------------------------------------------- */
 
-#define UNARY(name, value)                                          \
+/* A function of its operands a and b, which are read by the functions of A and B: `node`, whatever
+ * they are, or, where that is known when the node is made (sure.c), one of the leaves above. */
+#define UNARY_OF(A, name, value)                                          \
+    static uint64_t op_##name##_##A(struct exec *x, const struct node *n) \
+    {                                                                     \
+        uint64_t a = op_##A(x, n->a);                                     \
+                                                                          \
+        return value;                                                     \
+    }
+#define BINARY_OF(A, B, name, value)                                            \
+    static uint64_t op_##name##_##A##_##B(struct exec *x, const struct node *n) \
+    {                                                                           \
+        uint64_t a = op_##A(x, n->a), b = op_##B(x, n->b);                      \
+                                                                                \
+        return value;                                                           \
+    }
+/* Comparisons are false when an operand read an absent field; what is outside them does not see it.
+ */
+#if SURE
+#define COMPARE(name, type_a, eval_a, type_b, eval_b, value)        \
     static uint64_t op_##name(struct exec *x, const struct node *n) \
     {                                                               \
-        uint64_t a = eval(x, n->a);                                 \
+        type_a a = eval_a(x, n->a);                                 \
+        type_b b = eval_b;                                          \
                                                                     \
         return value;                                               \
     }
-#define BINARY(name, value)                                         \
+#else
+#define COMPARE(name, type_a, eval_a, type_b, eval_b, value)        \
     static uint64_t op_##name(struct exec *x, const struct node *n) \
     {                                                               \
-        uint64_t a = eval(x, n->a), b = eval(x, n->b);              \
+        bool outer = x->absent, result;                             \
+        type_a a;                                                   \
+        type_b b;                                                   \
                                                                     \
-        return value;                                               \
+        x->absent = false;                                          \
+        a = eval_a(x, n->a);                                        \
+        b = eval_b;                                                 \
+        result = (value) && !x->absent;                             \
+        x->absent = outer;                                          \
+        return result;                                              \
+    }
+#endif
+#define COMPARE_OF(A, B, name, value) \
+    COMPARE(name##_##A##_##B, uint64_t, op_##A, uint64_t, op_##B(x, n->b), value)
+#define COMPARE_K_OF(A, name, value) COMPARE(name##_##A, uint64_t, op_##A, uint64_t, n->k, value)
+
+/* DO(..., name, value) for each operator; those of COMMON get functions for kinds of operands. */
+#define COMMON(DO, ...)                          \
+    DO(__VA_ARGS__, add, a + b)                  \
+    DO(__VA_ARGS__, sub, a - b)                  \
+    DO(__VA_ARGS__, min, a < b ? a : b)          \
+    DO(__VA_ARGS__, max, a > b ? a : b)          \
+    DO(__VA_ARGS__, sat_add, beba_sat_add(a, b)) \
+    DO(__VA_ARGS__, sat_sub, beba_sat_sub(a, b))
+#define OTHERS(DO, ...)        \
+    DO(__VA_ARGS__, mul, a *b) \
+    DO(__VA_ARGS__, and, a &b) \
+    DO(__VA_ARGS__, or, a | b)
+#define WITH_K(DO, ...)                   \
+    DO(__VA_ARGS__, add_k, a + n->k)      \
+    DO(__VA_ARGS__, sub_k, a - n->k)      \
+    DO(__VA_ARGS__, mul_k, a * n->k)      \
+    DO(__VA_ARGS__, and_k, a & n->k)      \
+    DO(__VA_ARGS__, shl_k, a << n->shift) \
+    DO(__VA_ARGS__, shr_k, a >> n->shift)
+#define COMPARISONS(DO, ...)                   \
+    DO(__VA_ARGS__, eq, a == b)                \
+    DO(__VA_ARGS__, ne, a != b)                \
+    DO(__VA_ARGS__, lt, a < b)                 \
+    DO(__VA_ARGS__, le, a <= b)                \
+    DO(__VA_ARGS__, gt, a > b)                 \
+    DO(__VA_ARGS__, ge, a >= b)                \
+    DO(__VA_ARGS__, seq_lt, beba_seq_lt(a, b)) \
+    DO(__VA_ARGS__, seq_leq, beba_seq_leq(a, b))
+#define COMPARISONS_K(DO, ...)    \
+    DO(__VA_ARGS__, eq_k, a == b) \
+    DO(__VA_ARGS__, ne_k, a != b) \
+    DO(__VA_ARGS__, lt_k, a < b)  \
+    DO(__VA_ARGS__, le_k, a <= b) \
+    DO(__VA_ARGS__, gt_k, a > b)  \
+    DO(__VA_ARGS__, ge_k, a >= b)
+#define LAND_OF(A, B)                                                       \
+    static uint64_t op_land_##A##_##B(struct exec *x, const struct node *n) \
+    {                                                                       \
+        return op_##A(x, n->a) && op_##B(x, n->b);                          \
+    }
+#define LOR_OF(A, B)                                                       \
+    static uint64_t op_lor_##A##_##B(struct exec *x, const struct node *n) \
+    {                                                                      \
+        return op_##A(x, n->a) || op_##B(x, n->b);                         \
     }
 
-UNARY(not, !a)
-UNARY(add_k, a + n->k)
-UNARY(sub_k, a - n->k)
-UNARY(mul_k, a * n->k)
-UNARY(and_k, a & n->k)
-UNARY(shl_k, a << n->shift)
-UNARY(shr_k, a >> n->shift)
-BINARY(add, a + b)
-BINARY(sub, a - b)
-BINARY(mul, a *b)
-BINARY(and, a &b)
-BINARY(or, a | b)
-BINARY(min, a < b ? a : b)
-BINARY(max, a > b ? a : b)
-BINARY(sat_add, beba_sat_add(a, b))
-BINARY(sat_sub, beba_sat_sub(a, b))
-LEAF(land, eval(x, n->a) && eval(x, n->b))
-LEAF(lor, eval(x, n->a) || eval(x, n->b))
+LEAF(node, eval(x, n))
+COMMON(BINARY_OF, node, node)
+OTHERS(BINARY_OF, node, node)
+WITH_K(UNARY_OF, node)
+COMPARISONS(COMPARE_OF, node, node)
+COMPARISONS_K(COMPARE_K_OF, node)
+UNARY_OF(node, not, !a)
+LAND_OF(node, node)
+LOR_OF(node, node)
 
 /* Without the values of the parts, which the tracer wants. */
 #if TRACED
-#define op_flags     op_land
-#define op_eq_be16_k op_eq_k
+#define op_flags     op_land_node_node
+#define op_eq_be16_k op_eq_k_node
 #else
 FIELD(flags, (*field_at(x, n) & n->k) == n->shift)
 LEAF(eq_be16_k, !lacks_field(x, n) && beba_load16(field_at(x, n)) == n->k)
@@ -175,39 +247,6 @@ static uint64_t op_any(struct exec *x, const struct node *n)
     return beba_op_apply((enum beba_op)n->expr->op, n->width, v);
 }
 
-/* Comparisons are false when an operand read an absent field; what is outside them does not see it.
- */
-#define COMPARE(name, type_a, eval_a, type_b, eval_b, value)        \
-    static uint64_t op_##name(struct exec *x, const struct node *n) \
-    {                                                               \
-        bool outer = x->absent, result;                             \
-        type_a a;                                                   \
-        type_b b;                                                   \
-                                                                    \
-        x->absent = false;                                          \
-        a = eval_a(x, n->a);                                        \
-        b = eval_b;                                                 \
-        result = (value) && !x->absent;                             \
-        x->absent = outer;                                          \
-        return result;                                              \
-    }
-#define COMPARE_64(name, value) COMPARE(name, uint64_t, eval, uint64_t, eval(x, n->b), value)
-#define COMPARE_K(name, value)  COMPARE(name, uint64_t, eval, uint64_t, n->k, value)
-
-COMPARE_64(eq, a == b)
-COMPARE_64(ne, a != b)
-COMPARE_64(lt, a < b)
-COMPARE_64(le, a <= b)
-COMPARE_64(gt, a > b)
-COMPARE_64(ge, a >= b)
-COMPARE_64(seq_lt, beba_seq_lt(a, b))
-COMPARE_64(seq_leq, beba_seq_leq(a, b))
-COMPARE_K(eq_k, a == b)
-COMPARE_K(ne_k, a != b)
-COMPARE_K(lt_k, a < b)
-COMPARE_K(le_k, a <= b)
-COMPARE_K(gt_k, a > b)
-COMPARE_K(ge_k, a >= b)
 COMPARE(compare_wide, struct beba_u128, eval_wide, struct beba_u128, eval_wide(x, n->b),
         beba_compare((enum beba_op)n->compare, a, b))
 COMPARE(in_list, struct beba_u128, eval_wide, uint32_t, n->expr->n_ranges,
@@ -237,23 +276,6 @@ static uint64_t cell_load(const struct array *a, uint64_t i)
         return ((const uint32_t *)a->cell)[i];
     default:
         return ((const uint64_t *)a->cell)[i];
-    }
-}
-
-static void cell_store(const struct array *a, uint64_t i, uint64_t v)
-{
-    switch (a->size) {
-    case 1:
-        ((uint8_t *)a->cell)[i] = (uint8_t)v;
-        break;
-    case 2:
-        ((uint16_t *)a->cell)[i] = (uint16_t)v;
-        break;
-    case 4:
-        ((uint32_t *)a->cell)[i] = (uint32_t)v;
-        break;
-    default:
-        ((uint64_t *)a->cell)[i] = v;
     }
 }
 
@@ -318,42 +340,42 @@ static const eval_fn eval_ops[NODE_N_OPS] = {
     [BEBA_OP_FORWARD] = op_forward,
     [BEBA_OP_PRESENT] = op_present,
     [BEBA_OP_RANDOM] = op_random,
-    [BEBA_OP_NOT] = op_not,
+    [BEBA_OP_NOT] = op_not_node,
     [BEBA_OP_INV] = op_any,
     [BEBA_OP_NEG] = op_any,
     [BEBA_OP_MAP4] = op_wide,
     [BEBA_OP_ARRAY] = op_array,
     [BEBA_OP_IN_LIST] = op_in_list,
     [BEBA_OP_IN_SET] = op_in_set,
-    [BEBA_OP_ADD] = op_add,
-    [BEBA_OP_SUB] = op_sub,
-    [BEBA_OP_MUL] = op_mul,
+    [BEBA_OP_ADD] = op_add_node_node,
+    [BEBA_OP_SUB] = op_sub_node_node,
+    [BEBA_OP_MUL] = op_mul_node_node,
     [BEBA_OP_DIV] = op_any,
     [BEBA_OP_MOD] = op_any,
-    [BEBA_OP_AND] = op_and,
-    [BEBA_OP_OR] = op_or,
+    [BEBA_OP_AND] = op_and_node_node,
+    [BEBA_OP_OR] = op_or_node_node,
     [BEBA_OP_XOR] = op_any,
     [BEBA_OP_SHL] = op_any,
     [BEBA_OP_SHR] = op_any,
-    [BEBA_OP_EQ] = op_eq,
-    [BEBA_OP_NE] = op_ne,
-    [BEBA_OP_LT] = op_lt,
-    [BEBA_OP_LE] = op_le,
-    [BEBA_OP_GT] = op_gt,
-    [BEBA_OP_GE] = op_ge,
-    [BEBA_OP_LAND] = op_land,
-    [BEBA_OP_LOR] = op_lor,
-    [BEBA_OP_MIN] = op_min,
-    [BEBA_OP_MAX] = op_max,
-    [BEBA_OP_SAT_ADD] = op_sat_add,
-    [BEBA_OP_SAT_SUB] = op_sat_sub,
+    [BEBA_OP_EQ] = op_eq_node_node,
+    [BEBA_OP_NE] = op_ne_node_node,
+    [BEBA_OP_LT] = op_lt_node_node,
+    [BEBA_OP_LE] = op_le_node_node,
+    [BEBA_OP_GT] = op_gt_node_node,
+    [BEBA_OP_GE] = op_ge_node_node,
+    [BEBA_OP_LAND] = op_land_node_node,
+    [BEBA_OP_LOR] = op_lor_node_node,
+    [BEBA_OP_MIN] = op_min_node_node,
+    [BEBA_OP_MAX] = op_max_node_node,
+    [BEBA_OP_SAT_ADD] = op_sat_add_node_node,
+    [BEBA_OP_SAT_SUB] = op_sat_sub_node_node,
     [BEBA_OP_ABS_DIFF] = op_any,
     [BEBA_OP_HASH] = op_hash,
     [BEBA_OP_EWMA] = op_any,
     [BEBA_OP_AVG] = op_any,
     [BEBA_OP_VAR] = op_any,
-    [BEBA_OP_SEQ_LT] = op_seq_lt,
-    [BEBA_OP_SEQ_LEQ] = op_seq_leq,
+    [BEBA_OP_SEQ_LT] = op_seq_lt_node_node,
+    [BEBA_OP_SEQ_LEQ] = op_seq_leq_node_node,
     [NODE_BITS] = op_bits,
     [NODE_BITS16] = op_bits16,
     [NODE_BE16] = op_be16,
@@ -371,18 +393,18 @@ static const eval_fn eval_ops[NODE_N_OPS] = {
     [NODE_REG32] = op_reg32,
     [NODE_REG64] = op_reg64,
     [NODE_REG128] = op_wide,
-    [NODE_ADD_K] = op_add_k,
-    [NODE_SUB_K] = op_sub_k,
-    [NODE_MUL_K] = op_mul_k,
-    [NODE_AND_K] = op_and_k,
-    [NODE_SHL_K] = op_shl_k,
-    [NODE_SHR_K] = op_shr_k,
-    [NODE_EQ_K] = op_eq_k,
-    [NODE_NE_K] = op_ne_k,
-    [NODE_LT_K] = op_lt_k,
-    [NODE_LE_K] = op_le_k,
-    [NODE_GT_K] = op_gt_k,
-    [NODE_GE_K] = op_ge_k,
+    [NODE_ADD_K] = op_add_k_node,
+    [NODE_SUB_K] = op_sub_k_node,
+    [NODE_MUL_K] = op_mul_k_node,
+    [NODE_AND_K] = op_and_k_node,
+    [NODE_SHL_K] = op_shl_k_node,
+    [NODE_SHR_K] = op_shr_k_node,
+    [NODE_EQ_K] = op_eq_k_node,
+    [NODE_NE_K] = op_ne_k_node,
+    [NODE_LT_K] = op_lt_k_node,
+    [NODE_LE_K] = op_le_k_node,
+    [NODE_GT_K] = op_gt_k_node,
+    [NODE_GE_K] = op_ge_k_node,
     [NODE_EQ_BE16_K] = op_eq_be16_k,
     [NODE_FLAGS] = op_flags,
     [NODE_COMPARE_WIDE] = op_compare_wide,
@@ -403,14 +425,37 @@ static struct beba_u128 eval_wide_op(struct exec *x, const struct node *n)
         memcpy(&v, x->read_regs + n->offset, sizeof(v));
         return v;
     case BEBA_OP_LET:
-        read_let(x, n->id);
-        x->absent |= x->e->let_absent[n->id];
-        return x->e->let[n->id];
+        return let_value(x, n);
     case BEBA_OP_GLOBAL:
         return x->e->global[n->id];
     case BEBA_OP_MAP4:
         return beba_u128(0, 0xffffull << 32 | (uint32_t)eval(x, n->a));
     default:
-        return beba_u128(0, eval_ops[n->op](x, n));
+        return beba_u128(0, (TRACED ? eval_ops[n->op] : n->run)(x, n));
     }
+}
+
+/* Lets --------------------------------------------------------------------------------------- */
+
+static void let(struct exec *x, const struct code_stmt *s)
+{
+    bool outer = x->absent;
+    struct beba_u128 v;
+
+    x->absent = false;
+    v = s->value->width > 64 ? eval_wide(x, s->value) : beba_u128(0, eval(x, s->value));
+    x->e->let[s->id] = v;
+    x->e->let_absent[s->id] = x->absent;
+    x->e->pending[s->id] = NULL;
+    x->absent = outer;
+}
+
+/* A let before a guard is pure and nothing it reads changes until a body runs, so it is computed
+ * when somebody reads it, or when the body starts. */
+static void force_let(struct exec *x, uint32_t id)
+{
+    const struct code_stmt *s = x->e->pending[id];
+
+    let(x, s);
+    TRACE(beba_tracer_stmt(x->tracer, x, s, 0));
 }

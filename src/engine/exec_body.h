@@ -55,6 +55,23 @@ static void store_reg(uint8_t *at, unsigned size, uint64_t v)
     }
 }
 
+static void cell_store(const struct array *a, uint64_t i, uint64_t v)
+{
+    switch (a->size) {
+    case 1:
+        ((uint8_t *)a->cell)[i] = (uint8_t)v;
+        break;
+    case 2:
+        ((uint16_t *)a->cell)[i] = (uint16_t)v;
+        break;
+    case 4:
+        ((uint32_t *)a->cell)[i] = (uint32_t)v;
+        break;
+    default:
+        ((uint64_t *)a->cell)[i] = v;
+    }
+}
+
 static void assign_reg(struct exec *x, const struct code_stmt *s)
 {
     uint8_t *at = (uint8_t *)x->regs + s->offset;
@@ -125,29 +142,6 @@ static void assign(struct exec *x, const struct code_stmt *s)
         assign_field(x, s);
         break;
     }
-}
-
-static void let(struct exec *x, const struct code_stmt *s)
-{
-    bool outer = x->absent;
-    struct beba_u128 v;
-
-    x->absent = false;
-    v = s->value->width > 64 ? eval_wide(x, s->value) : beba_u128(0, eval(x, s->value));
-    x->e->let[s->id] = v;
-    x->e->let_absent[s->id] = x->absent;
-    x->e->pending[s->id] = NULL;
-    x->absent = outer;
-}
-
-/* A let before a guard is pure and nothing it reads changes until a body runs, so it is computed
- * when somebody reads it, or when the body starts. */
-static void force_let(struct exec *x, uint32_t id)
-{
-    const struct code_stmt *s = x->e->pending[id];
-
-    let(x, s);
-    TRACE(beba_tracer_stmt(x->tracer, x, s, 0));
 }
 
 static void run_lets(struct exec *x, const struct code_body *lets)
@@ -444,17 +438,22 @@ BEBA_INLINE bool holds(struct exec *x, const struct code_rule *r)
 static const struct code_rule *find_rule(struct exec *x)
 {
     const struct code_table *t = x->t->code;
+    bool sure = !TRACED && !(t->sure_layers & ~x->p->h.layers);
+    const struct code_rules *rules = sure ? &t->sure : &t->any;
     uint32_t state = x->read_state;
 
-    if (__builtin_expect(t->first && state < t->n_states, 1)) {
-        for (uint32_t i = t->first[state]; i < t->first[state + 1]; i++)
-            if (holds(x, t->list[i]))
-                return t->list[i];
+    if (__builtin_expect(rules->first && state < t->n_states, 1)) {
+        for (uint32_t i = rules->first[state]; i < rules->first[state + 1]; i++)
+            if (holds(x, rules->list[i]))
+                return rules->list[i];
         return NULL;
     }
-    for (uint32_t i = 0; i < t->n_rules; i++)
-        if ((state & t->rule[i].state_mask) == t->rule[i].state && holds(x, &t->rule[i]))
-            return &t->rule[i];
+    for (uint32_t i = 0; i < t->n_rules; i++) {
+        const struct code_rule *r = &rules->rule[i];
+
+        if ((state & r->state_mask) == r->state && holds(x, r))
+            return r;
+    }
     return NULL;
 }
 
