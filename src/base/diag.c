@@ -115,7 +115,7 @@ void beba_diags_hint(struct beba_diags *d, struct beba_diag *diag, const char *f
     char text[TEXT_MAX];
     va_list ap;
 
-    if (diag < d->diag || diag >= d->diag + d->n)
+    if (diag == &d->lost)
         return;
     va_start(ap, fmt);
     vsnprintf(text, sizeof(text), fmt, ap);

@@ -31,8 +31,7 @@ struct beba_expect {
         struct beba_loc loc;
     } * state;
     uint32_t n_states;
-    struct beba_expected
-        *reg; /* flow { ... }: registers of the updated entry */
+    struct beba_expected *reg; /* flow { ... }: registers of the updated entry */
     uint32_t n_regs;
     struct beba_expected *field; /* out { ... }: fields of the packet that leaves */
     uint32_t n_fields;
