@@ -30,7 +30,6 @@ BUILDS = {
     "gcc": {"cc": "gcc", "options": [], "env": {}},
     "clang": {"cc": "clang", "options": [], "env": {}},
     "sanitize": {"cc": "clang", "options": SANITIZE, "env": {
-        "BEBA_TEST_SCALE": "small",
         "ASAN_OPTIONS": "detect_leaks=1:halt_on_error=1:detect_stack_use_after_return=1",
         "UBSAN_OPTIONS": "halt_on_error=1:print_stacktrace=1"}},
 }
