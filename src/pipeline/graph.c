@@ -93,15 +93,21 @@ static void finish_lines(struct edge *e)
         beba_strbuf_printf(&e->text, "and %u more\n", e->left_out);
 }
 
-/* For a quoted string: Graphviz reads entities and its own escapes there. */
-static void put_quoted(struct beba_strbuf *out, const char *s)
+/* For a quoted string: Graphviz reads entities and its own escapes there. The margin stands before
+ * each line and after it. */
+static void put_quoted(struct beba_strbuf *out, const char *s, const char *margin)
 {
+    bool start = true;
+
     beba_strbuf_putc(out, '"');
     for (; *s; s++) {
+        if (start)
+            beba_strbuf_puts(out, margin);
+        start = *s == '\n';
         if (*s == '"' || *s == '\\')
             beba_strbuf_printf(out, "\\%c", *s);
         else if (*s == '\n')
-            beba_strbuf_puts(out, "\\l");
+            beba_strbuf_printf(out, "%s\\l", margin);
         else if (*s == '&')
             beba_strbuf_puts(out, "&amp;");
         else
@@ -453,7 +459,7 @@ static void draw_edge(struct graph *g, struct edge *e)
     beba_strbuf_printf(g->out, "        t%u_s%u -> t%u_s%u [%s%slabel=", g->index,
                        back ? e->to : e->from, g->index, back ? e->from : e->to, styles[e->style],
                        back ? "dir=back, " : "");
-    put_quoted(g->out, beba_strbuf_str(&e->text));
+    put_quoted(g->out, beba_strbuf_str(&e->text), "  "); /* off the line and the border */
     beba_strbuf_puts(g->out, "];\n");
 }
 
@@ -503,7 +509,9 @@ static void draw_table(struct graph *g)
 {
     const struct beba_table *t = g->t;
 
-    beba_strbuf_printf(g->out, "    subgraph cluster_%u {\n        margin=14;\n", g->index);
+    /* a border only where there are machines to tell apart: edges may bulge over it */
+    beba_strbuf_printf(g->out, "    subgraph cluster_%u {\n        margin=20;%s\n", g->index,
+                       g->p->n_tables > 1 ? "" : " pencolor=none;");
     draw_title(g);
     if (t->lookup.kind == BEBA_KEY_NONE) {
         draw_box(g, 0, NULL, "");
@@ -547,7 +555,7 @@ static void graph_table(struct beba_strbuf *out, const struct beba_pipeline *p, 
 void beba_pipeline_dot(struct beba_strbuf *out, const struct beba_pipeline *p)
 {
     beba_strbuf_puts(out, "digraph ");
-    put_quoted(out, p->name ? p->name : "pipeline");
+    put_quoted(out, p->name ? p->name : "pipeline", "");
     beba_strbuf_puts(out,
                      " {\n"
                      "    graph [fontname=\"Helvetica\", fontsize=13, labeljust=l, nodesep=0.5,\n"

@@ -34,11 +34,11 @@ static void test_states_and_edges(void **state)
     expect_in(s, "digraph \"port_knocking\" {");
     expect_in(s, "subgraph cluster_0 {");
     expect_in(s, "t0_start -> t0_s0;");
-    expect_in(s, "t0_s0 -> t0_s1 [label=\"udp.dst == 1111 / drop\\l\"];");
-    expect_in(s, "t0_s1 -> t0_s0 [label=\"else / drop\\l\"];");
-    expect_in(s, "fontcolor=\"#b05a00\", dir=back, label=\"idle 1s\\l\"];");
+    expect_in(s, "t0_s0 -> t0_s1 [label=\"  udp.dst == 1111 / drop  \\l\"];");
+    expect_in(s, "t0_s1 -> t0_s0 [label=\"  else / drop  \\l\"];");
+    expect_in(s, "fontcolor=\"#b05a00\", dir=back, label=\"  idle 1s  \\l\"];");
     expect_in(s, "t0_s0 -> t0_s1 [style=dashed");
-    expect_in(s, "label=\"idle 1m\\lhard 1h\\l\"];"); /* one edge for both */
+    expect_in(s, "label=\"  idle 1m  \\l  hard 1h  \\l\"];"); /* one edge for both */
     expect_in(s, "<b>open</b><br/><font point-size=\"9\">tcp.dst == 22 / pass<br align=\"left\"/>"
                  "else / drop<br align=\"left\"/></font>");
     expect_not_in(s, "in any state");
@@ -70,7 +70,7 @@ static void test_escapes(void **state)
     t->rule[1].label = "on a & \"b\" < 2 > \x01";
     s = dot(p, &out);
     expect_in(s, "digraph \"a\\\"b\\\\c\" {");
-    expect_in(s, "label=\"x &amp; \\\"y\\\" < 1 \\\\ ? / drop\\l\"");
+    expect_in(s, "label=\"  x &amp; \\\"y\\\" < 1 \\\\ ? / drop  \\l\"");
     expect_in(s, "a &amp; &quot;b&quot; &lt; 2 &gt; ? / drop<br");
     beba_strbuf_free(&out);
     beba_pipeline_free(p);
@@ -90,10 +90,10 @@ static void test_gotos_inside_ifs(void **state)
         p, 2, when(is(p, BEBA_F_TCP_RST, 1), body(p, 2, go(0), say(BEBA_VERDICT_PASS)), body(p, 0)),
         say(BEBA_VERDICT_DROP));
     s = dot(p, &out);
-    expect_in(s, "t0_s2 -> t0_s0 [label=\"tcp.dst == 22, if tcp.fin == true / pass\\l"
-                 "else, if tcp.rst == true / pass\\l\"];");
-    expect_in(s,
-              "t0_s2 -> t0_s1 [label=\"tcp.dst == 22, unless tcp.fin == true\\l    / pass\\l\"];");
+    expect_in(s, "t0_s2 -> t0_s0 [label=\"  tcp.dst == 22, if tcp.fin == true / pass  \\l"
+                 "  else, if tcp.rst == true / pass  \\l\"];");
+    expect_in(s, "t0_s2 -> t0_s1 [label=\"  tcp.dst == 22, unless tcp.fin == true  \\l      / pass "
+                 " \\l\"];");
     /* the first always leaves, the second may stay */
     expect_in(s, "<b>open</b><br/><font point-size=\"9\">else / drop<br");
     beba_strbuf_free(&out);
@@ -114,7 +114,7 @@ static void test_every_end(void **state)
     t->dflt.kind = BEBA_VERDICT_PUNT;
     s = dot(p, &out);
     expect_in(s, "else / flood or punt<br");
-    expect_in(s, "t0_s1 -> t0_s0 [label=\"else / punt\\l\"];");
+    expect_in(s, "t0_s1 -> t0_s0 [label=\"  else / punt  \\l\"];");
     t->dflt.kind = BEBA_VERDICT_NONE;
     expect_in(dot(p, &out), "else / flood or drop<br");
     beba_strbuf_free(&out);
@@ -143,7 +143,7 @@ static void test_loops_any_state_and_stateless(void **state)
     s = dot(p, &out);
     expect_in(s, "tcp.dst == 22 / restart; pass<br");
     expect_in(s, "<b>in any state</b>");
-    expect_in(s, "t0_s3 -> t0_s0 [style=dashed, label=\"tcp.rst / drop\\l\"];");
+    expect_in(s, "t0_s3 -> t0_s0 [style=dashed, label=\"  tcp.rst / drop  \\l\"];");
     expect_in(s, "no key");
     expect_in(s, "t1_s0 [label=<<font point-size=\"9\">tcp.dst == 80 / pass<br");
     expect_in(s, "reg n : u8");
@@ -164,7 +164,7 @@ static void test_bounds_what_it_draws(void **state)
         add_rule(t, 0, "on ip.ttl == 1", is(p, BEBA_F_IP_TTL, 1), body(p, 1, go(1)));
     t->rule[4].label = "on a_long_name == 1 && another_long_name == 2 && a_third_name == 3";
     s = dot(p, &out);
-    expect_in(s, "and 9 more\\l");
+    expect_in(s, "  and 9 more  \\l");
     expect_in(s, "<br align=\"left\"/>&#160;&#160;&#160; ");
     beba_strbuf_free(&out);
     beba_pipeline_free(p);
