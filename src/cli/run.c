@@ -371,6 +371,25 @@ static int run_capture(struct run *r, struct files *f)
     return rc;
 }
 
+/* Flows that timed out with no further packet end here, so that they are reported and counted, too.
+ * In parts, for the events of each have to be taken before there are too many. */
+static void end_flows(struct run *r)
+{
+    enum { PART = 1024, SLOTS = 8 }; /* buckets; a bucket has room for more entries than that */
+    uint64_t buckets = 0;
+
+    for (uint32_t i = 0; r->packets && i < r->p->n_tables; i++) {
+        struct beba_table_stats s;
+
+        if (!beba_engine_table(r->engine, i, &s) && s.capacity / SLOTS + 1 > buckets)
+            buckets = s.capacity / SLOTS + 1;
+    }
+    for (uint64_t done = 0; done < buckets; done += PART) {
+        beba_engine_sweep(r->engine, PART, r->last);
+        run_trace_events(r);
+    }
+}
+
 /* --- setting up ---------------------------------------------------------------------------- */
 
 static int check_flows(const struct run *r)
@@ -435,6 +454,7 @@ static int run_program(struct run *r)
         return rc;
     }
     rc = run_capture(r, &files);
+    end_flows(r);
     rc = close_files(&files, rc);
     /* A failed output file leaves a half result; a broken capture leaves a good one of what came.
      */

@@ -201,16 +201,21 @@ def test_packets_pass_while_the_writer_pauses(program):
 
 def test_progress_bar_and_colour_on_a_terminal_only(program, tmp_path):
     import pty
-    big, bad = tmp_path / "big.pcap", tmp_path / "bad.xfsm"
+    first, rest, bad = tmp_path / "first.pcap", tmp_path / "rest.pcap", tmp_path / "bad.xfsm"
     chunk = pcap([udp(3, 1)] * 20000)
-    big.write_bytes(chunk + chunk[24:] * 40)
+    first.write_bytes(chunk)
+    rest.write_bytes(chunk[24:])
     bad.write_text("machine m {\n    key ip.sorc\n}\n")
-    for args, on, env in ((("run", program, "-r", big), b"\033[K", "xterm"),
-                          (("run", program, "-r", big), None, "dumb"),
+    for args, on, env in ((("run", program, "-r", "-"), b"\033[K", "xterm"),
+                          (("run", program, "-r", "-"), None, "dumb"),
                           (("check", bad), b"\033[1;31m", "xterm"), (("check", bad), None, "dumb")):
         master, slave = pty.openpty()
-        done = subprocess.Popen([BEBA, *args], stdout=subprocess.DEVNULL, stderr=slave,
-                                env={"PATH": os.environ["PATH"], "TERM": env})
+        # A run that takes some time, on any machine.
+        feed = subprocess.Popen(["sh", "-c", 'cat "$0"; sleep 0.3; cat "$1"', first, rest],
+                                stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+        done = subprocess.Popen([BEBA, *args], stdin=feed.stdout, stdout=subprocess.DEVNULL,
+                                stderr=slave, env={"PATH": os.environ["PATH"], "TERM": env})
+        feed.stdout.close()
         os.close(slave)
         seen = b""
         try:
@@ -219,6 +224,7 @@ def test_progress_bar_and_colour_on_a_terminal_only(program, tmp_path):
         except OSError:  # the other end is closed
             pass
         done.wait(timeout=60)
+        feed.wait(timeout=60)
         os.close(master)
         assert (on in seen) if on else b"\033" not in seen, (args, env, seen[-200:])
 
@@ -254,6 +260,21 @@ def test_state_goes_on(program, capture, tmp_path):
     second = beba("run", program, "-r", capture, "--state", state, "--json")
     assert second.json["verdicts"]["drop"] == 4
     assert beba("run", program, "-r", capture, "--state", tmp_path / "none").code == 1
+
+
+def test_flows_that_nobody_looks_at_end_with_the_run(tmp_path):
+    program, path = tmp_path / "p.xfsm", tmp_path / "in.pcap"
+    program.write_text("machine m {\n    key ip.src\n    without key -> pass\n    capacity 100k\n"
+                       "    state a { always { goto b; pass } }\n"
+                       "    state b idle 1s -> c { always { pass } }\n"
+                       "    state c hard 2s -> a { always { pass } }\n}\n")
+    path.write_bytes(pcap([(t, udp(host, 7)) for host, t in ((1, 0), (2, 3), (3, 4.5), (4, 5))]))
+    j = beba("run", program, "-r", path, "--events", "--json").json
+    machine, = j["machines"]
+    assert machine["states"] == {"a": 0, "b": 2, "c": 1} and machine["entries"] == 3
+    assert machine["expiries"] == 2
+    assert sorted((e["time"], e["from"], e["to"]) for e in j["events"]) == [
+        (10**9, "b", "a"), (4 * 10**9, "b", "c")]
 
 
 def test_interfaces_of_pcapng_are_ports(tmp_path):
