@@ -104,6 +104,19 @@ static uint64_t next_deadline(const struct beba_timeouts *t, uint64_t entered, u
     return hard < idle ? hard : idle;
 }
 
+/* When an entry was made, which it remembers in 31 bits of 2^24 ns: 417 days, then over again. Of
+ * all times that look alike it is the last before now, or one just after it (clocks go back, too).
+ */
+static uint64_t born(uint32_t birth, uint64_t now)
+{
+    enum { WRAP = 1u << 31, AHEAD = 1 << 20 }; /* ahead: 4.9 hours */
+    uint64_t units = now >> 24, ago = (units - (birth >> 1)) & (WRAP - 1);
+
+    if (ago >= WRAP - AHEAD)
+        return (units + WRAP - ago) << 24;
+    return ago < units ? (units - ago) << 24 : 0;
+}
+
 /* False when the entry is dead at now. */
 static bool view(const struct table *t, struct beba_ft_entry *entry, uint64_t now,
                  struct beba_flow *out)
@@ -120,7 +133,7 @@ static bool view(const struct table *t, struct beba_ft_entry *entry, uint64_t no
         .state = seen.state,
         .entered = seen.entered,
         .used = seen.used,
-        .born = (uint64_t)(entry->birth >> 1) << 24,
+        .born = born(entry->birth, now),
     };
     if (seen.state < ft->n_states)
         out->deadline = next_deadline(&beba_ft_states(ft)[seen.state], seen.entered, seen.used);

@@ -102,6 +102,38 @@ static void tells_no_timeout_where_none_runs(void **state)
     beba_xfsm_free(program);
 }
 
+static void tells_the_age_of_flows_at_any_time(void **state)
+{
+    static const char text[] = "machine m {\n    key eth.src\n    reg n : u8\n"
+                               "    default -> pass\n    always { n = 1 }\n}\n";
+    static const uint64_t day = 86400 * SECOND;
+    static const uint64_t starts[] = {0, 1, 416 * 86400 * SECOND, 1795424406 * SECOND};
+    static const uint64_t ages[] = {0, 5, SECOND, 100 * 86400 * SECOND, 400 * 86400 * SECOND};
+    struct beba_xfsm *program = load(text);
+
+    for (unsigned i = 0; i < sizeof(starts) / sizeof(*starts); i++) {
+        struct beba_dp *dp = start(program);
+
+        feed(dp, "{ eth.src = 02::1 }", starts[i]);
+        for (unsigned k = 0; k < sizeof(ages) / sizeof(*ages); k++) {
+            struct beba_flow_info flow = {.size = sizeof(flow)};
+            uint64_t cursor = 0;
+
+            assert_int_equal(beba_dp_next_flow(dp, NULL, starts[i] + ages[k], &cursor, &flow), 1);
+            assert_in_range(flow.age, ages[k], ages[k] + SECOND / 50);
+        }
+        if (starts[i] > day) { /* looked at by a clock that went back */
+            struct beba_flow_info flow = {.size = sizeof(flow)};
+            uint64_t cursor = 0;
+
+            assert_int_equal(beba_dp_next_flow(dp, NULL, starts[i] - SECOND, &cursor, &flow), 1);
+            assert_int_equal(flow.age, 0);
+        }
+        beba_dp_free(dp);
+    }
+    beba_xfsm_free(program);
+}
+
 static void sweeps(void **state)
 {
     struct beba_machine_info info = {.size = sizeof(info)};
@@ -354,6 +386,7 @@ int main(void)
         cmocka_unit_test(walks_flows),
         cmocka_unit_test(finds_the_flow_of_a_frame),
         cmocka_unit_test(tells_no_timeout_where_none_runs),
+        cmocka_unit_test(tells_the_age_of_flows_at_any_time),
         cmocka_unit_test(sweeps),
         cmocka_unit_test(sweeps_flows_away),
         cmocka_unit_test(counts),
