@@ -129,13 +129,14 @@ static bool flags_of(const struct node *n, const struct node **field, struct fla
     return true;
 }
 
-/* Some flag must be set, so that a packet without the header gives false either way. */
-static void flags_node(struct node *n)
+/* Some flag must be set unless it is sure that there are flags, so that a packet without the header
+ * gives false either way. */
+static void flags_node(struct node *n, bool sure)
 {
     const struct node *fa, *fb;
     struct flags a, b;
 
-    if (!flags_of(n->a, &fa, &a) || !flags_of(n->b, &fb, &b) || !(a.value | b.value))
+    if (!flags_of(n->a, &fa, &a) || !flags_of(n->b, &fb, &b) || (!sure && !(a.value | b.value)))
         return;
     if (fa->layer != fb->layer || fa->offset != fb->offset ||
         ((a.value ^ b.value) & a.mask & b.mask))
@@ -147,7 +148,7 @@ static void flags_node(struct node *n)
     n->shift = a.value | b.value;
 }
 
-static void binary_node(struct node *n)
+static void binary_node(struct node *n, bool sure)
 {
     uint8_t special = constant_op(n->op);
 
@@ -160,7 +161,7 @@ static void binary_node(struct node *n)
         n->shift = n->k & 63;
     }
     if (n->op == BEBA_OP_LAND)
-        flags_node(n);
+        flags_node(n, sure);
     if (n->op == NODE_EQ_K && n->a->op == NODE_BE16) {
         n->op = NODE_EQ_BE16_K;
         n->layer = n->a->layer;
@@ -258,7 +259,7 @@ static void specialise(struct build *b, struct node *n, const struct beba_expr *
             return;
         if (b->sure)
             turn(n);
-        binary_node(n);
+        binary_node(n, b->sure);
         if (b->sure)
             narrow(n);
     }

@@ -72,13 +72,26 @@ static void cell_store(const struct array *a, uint64_t i, uint64_t v)
     }
 }
 
+/* Makes regs a copy of U, for the first assignment. */
+BEBA_INLINE void own_regs(struct exec *x)
+{
+    const struct code_table *t = x->t->code;
+
+    if (x->dirty)
+        return;
+    x->dirty = true;
+    beba_ft_copy(x->regs, x->old_regs, t->source->regs_size);
+    if (!t->two_keys)
+        x->read_regs = (const uint8_t *)x->regs;
+}
+
 static void assign_reg(struct exec *x, const struct code_stmt *s)
 {
     uint8_t *at = (uint8_t *)x->regs + s->offset;
     struct beba_u128 wide;
     uint64_t v;
 
-    x->dirty = true;
+    own_regs(x);
     if (s->size == 16) {
         wide = eval_wide(x, s->value);
         memcpy(at, &wide, sizeof(wide));
@@ -209,30 +222,12 @@ static void set_verdict(struct exec *x, const struct code_verdict *v)
         x->port = x->p->in_port;
 }
 
-static bool run_body(struct exec *x, const struct code_body *body, unsigned depth);
-
-/* True when the rule ends here. */
-static bool run_stmt(struct exec *x, const struct code_stmt *s, unsigned depth)
+/* The statements that are not in run_body. */
+static void run_stmt(struct exec *x, const struct code_stmt *s)
 {
-    bool truth;
-
     switch ((enum beba_stmt_kind)s->kind) {
-    case BEBA_STMT_ASSIGN:
-        assign(x, s);
-        break;
     case BEBA_STMT_LET:
         let(x, s);
-        break;
-    case BEBA_STMT_IF:
-        truth = eval(x, s->value) != 0;
-        TRACE(beba_tracer_if(x->tracer, x, s, truth, depth));
-        return run_body(x, truth ? &s->then : &s->otherwise, depth + 1);
-    case BEBA_STMT_GOTO:
-        x->state = s->id;
-        x->went = true;
-        break;
-    case BEBA_STMT_VERDICT:
-        set_verdict(x, &s->verdict);
         break;
     case BEBA_STMT_MIRROR:
         beba_mirror_add(x->e, x->p, (uint32_t)eval(x, s->value));
@@ -256,25 +251,67 @@ static bool run_stmt(struct exec *x, const struct code_stmt *s, unsigned depth)
     case BEBA_STMT_QUEUE:
         x->p->queue = (uint32_t)eval(x, s->value);
         break;
+    case BEBA_STMT_ASSIGN:
+    case BEBA_STMT_IF:
+    case BEBA_STMT_GOTO:
+    case BEBA_STMT_VERDICT:
     case BEBA_N_STMTS:
         break;
     }
-    TRACE(beba_tracer_stmt(x->tracer, x, s, depth));
-    return s->kind == BEBA_STMT_VERDICT;
 }
 
+/* True when the rule ends here. */
 static bool run_body(struct exec *x, const struct code_body *body, unsigned depth)
 {
-    for (uint32_t i = 0; i < body->n; i++)
-        if (run_stmt(x, &body->stmt[i], depth))
+    for (uint32_t i = 0; i < body->n; i++) {
+        const struct code_stmt *s = &body->stmt[i];
+        bool truth;
+
+        switch (s->kind) {
+        case BEBA_STMT_ASSIGN:
+            assign(x, s);
+            break;
+        case BEBA_STMT_IF:
+            truth = eval(x, s->value) != 0;
+            TRACE(beba_tracer_if(x->tracer, x, s, truth, depth));
+            if (truth && run_body(x, &s->then, depth + 1))
+                return true;
+            if (!truth && s->otherwise.n && run_body(x, &s->otherwise, depth + 1))
+                return true;
+            continue;
+        case BEBA_STMT_GOTO:
+            x->state = s->id;
+            x->went = true;
+            break;
+        case BEBA_STMT_VERDICT:
+            set_verdict(x, &s->verdict);
+            break;
+        default:
+            run_stmt(x, s);
+        }
+        TRACE(beba_tracer_stmt(x->tracer, x, s, depth));
+        if (s->kind == BEBA_STMT_VERDICT)
             return true;
+    }
     return false;
 }
 
 /* Entries ------------------------------------------------------------------------------------ */
 
+/* False when surely no timeout of the entry is due. */
+BEBA_INLINE bool may_be_due(const struct beba_ft *ft, const struct beba_ft_entry *entry,
+                            uint64_t now)
+{
+    const struct beba_timeouts *t = beba_ft_states(ft) + entry->state;
+
+    if (entry->state >= ft->n_states)
+        return false;
+    return (t->idle && now - entry->used >= t->idle) ||
+           (t->hard && now - entry->entered >= t->hard);
+}
+
 /* Applies due timeouts to an entry in place; NULL when that brought it back to the start. */
-static struct beba_ft_entry *observe(struct exec *x, struct beba_ft_entry *entry, bool lookup)
+static struct beba_ft_entry *expire(struct exec *x, struct beba_ft_entry *entry, bool lookup)
 {
     struct beba_ft *ft = x->t->ft;
     uint64_t now = x->p->now;
@@ -306,17 +343,23 @@ static struct beba_ft_entry *observe(struct exec *x, struct beba_ft_entry *entry
     return entry;
 }
 
-/* A copy of an entry; of the start when there is none. Returns its state. */
-static uint32_t copy_entry(const struct table *t, struct beba_ft_entry *entry, uint64_t *regs)
+BEBA_INLINE struct beba_ft_entry *observe(struct exec *x, struct beba_ft_entry *entry, bool lookup)
 {
-    const struct beba_table *source = t->code->source;
+    if (!entry)
+        return NULL;
+    if (__builtin_expect(may_be_due(x->t->ft, entry, x->p->now), 0))
+        return expire(x, entry, lookup);
+    if (lookup)
+        entry->used = x->p->now;
+    return entry;
+}
 
-    if (!entry) {
-        beba_ft_copy(regs, source->regs_init, source->regs_size);
-        return 0;
-    }
-    beba_ft_copy(regs, beba_ft_regs(t->ft, entry), source->regs_size);
-    return entry->state;
+/* The registers and the state of an entry; of the start when there is none. */
+BEBA_INLINE const uint8_t *read_entry(const struct table *t, struct beba_ft_entry *entry,
+                                      uint32_t *state)
+{
+    *state = entry ? entry->state : 0;
+    return entry ? beba_ft_regs(t->ft, entry) : t->code->source->regs_init;
 }
 
 /* Reads L and U. Returns the entry of the update key, NULL when there is none. */
@@ -327,22 +370,17 @@ static struct beba_ft_entry *look_up(struct exec *x)
     struct beba_ft_entry *entry = beba_ft_find(ft, key->word, key->hash);
 
     TRACE(beba_tracer_found(x->tracer, x, key, entry, false));
-    if (entry)
-        entry = observe(x, entry, true);
+    entry = observe(x, entry, true);
     x->forward = !entry || (entry->birth & 1) == key->backward;
-    if (!x->t->code->two_keys) {
-        x->read_state = x->state = copy_entry(x->t, entry, x->regs);
-        x->read_regs = (const uint8_t *)x->regs;
+    x->read_regs = x->old_regs = read_entry(x->t, entry, &x->read_state);
+    x->state = x->read_state;
+    if (!x->t->code->two_keys)
         return entry;
-    }
-    x->read_state = copy_entry(x->t, entry, x->seen_regs);
-    x->read_regs = (const uint8_t *)x->seen_regs;
     key = &x->keys->update;
     entry = beba_ft_peek(ft, key->word, key->hash);
     TRACE(beba_tracer_found(x->tracer, x, key, entry, true));
-    if (entry)
-        entry = observe(x, entry, false);
-    x->state = copy_entry(x->t, entry, x->regs);
+    entry = observe(x, entry, false);
+    x->old_regs = read_entry(x->t, entry, &x->state);
     return entry;
 }
 
@@ -372,9 +410,10 @@ static void write_back(struct exec *x, struct beba_ft_entry *entry)
 {
     struct beba_ft *ft = x->t->ft;
     const struct flow_key *key = x->t->code->two_keys ? &x->keys->update : &x->keys->lookup;
+    const void *regs = x->dirty ? (const void *)x->regs : x->old_regs;
     uint64_t now = x->p->now;
 
-    if (beba_ft_is_initial(ft, x->state, x->regs)) {
+    if (beba_ft_is_initial(ft, x->state, regs)) {
         if (entry)
             beba_ft_remove(ft, entry);
         return;
@@ -383,7 +422,7 @@ static void write_back(struct exec *x, struct beba_ft_entry *entry)
         entry = create(x, key);
     if (entry)
         beba_ft_store(ft, entry, x->state, x->went ? now : entry->entered,
-                      x->went ? now : entry->used, x->regs);
+                      x->went ? now : entry->used, x->dirty ? x->regs : NULL);
 }
 
 static void entered_event(struct exec *x, uint32_t from)
@@ -513,7 +552,7 @@ static enum beba_reason run_table(struct exec *x, const struct table *t,
     x->port = 0;
     x->forward = true;
     x->read_state = x->state = 0;
-    x->read_regs = (const uint8_t *)x->regs;
+    x->read_regs = x->old_regs = t->code->source->regs_init;
     if (t->code->source->n_lets)
         memset(x->e->pending, 0, t->code->source->n_lets * sizeof(*x->e->pending));
     TRACE(beba_tracer_table(x->tracer, x));
@@ -527,8 +566,6 @@ static enum beba_reason run_table(struct exec *x, const struct table *t,
     }
     if (t->ft)
         entry = look_up(x);
-    else
-        copy_entry(t, NULL, x->regs);
     TRACE(beba_tracer_entries(x->tracer, x));
     reason = run_rules(x, entry);
     TRACE(beba_tracer_left(x->tracer, x, entry, reason));

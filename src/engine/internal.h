@@ -83,11 +83,11 @@ struct exec {
     bool absent; /* the expression being evaluated read a field the packet lacks */
     bool forward;
     bool went;                           /* a goto happened */
-    bool dirty;                          /* a register was assigned */
+    bool dirty;                          /* a register was assigned: regs is U */
     uint32_t read_state, state;          /* L, U */
-    const uint8_t *read_regs;            /* L: regs, or seen_regs when there are two keys */
-    uint64_t regs[BEBA_FT_REGS_MAX / 8]; /* U */
-    uint64_t seen_regs[BEBA_FT_REGS_MAX / 8];
+    const uint8_t *read_regs;            /* L: of the entry, or initial ones; regs once written */
+    const uint8_t *old_regs;             /* U before the rule */
+    uint64_t regs[BEBA_FT_REGS_MAX / 8]; /* U, when dirty */
     uint8_t verdict;
     uint32_t port;
 };
