@@ -51,6 +51,8 @@ static void field_node(struct node *node, enum beba_field_id id)
         node->op = NODE_METADATA;
     } else if (id == BEBA_F_IP_PROTO) {
         node->op = NODE_IP_PROTO;
+    } else if (id == BEBA_F_L4_PAYLOAD_LEN) {
+        node->op = NODE_PAYLOAD_LEN;
     } else if (f->flags & BEBA_FIELD_SPECIAL) {
         return;
     } else if (bit + width <= 8) {
@@ -556,7 +558,7 @@ static void early_keys(struct code_table *code, const struct beba_pipeline *p)
     for (uint32_t i = 0; i < p->n_tables; i++) {
         code[i].twin = i;
         code[i].early = !edits && i < EARLY_TABLES && p->table[i].lookup.kind != BEBA_KEY_NONE;
-        for (uint32_t j = 0; code[i].early && j < i; j++)
+        for (uint32_t j = 0; code[i].early && !code[i].two_keys && j < i; j++)
             if (code[j].early && !code[j].two_keys &&
                 same_key(&p->table[i].lookup, &p->table[j].lookup)) {
                 code[i].twin = j;

@@ -22,6 +22,7 @@ enum node_op {
     NODE_PKT_LEN,
     NODE_METADATA,
     NODE_IP_PROTO,
+    NODE_PAYLOAD_LEN,
     NODE_REG8,
     NODE_REG16,
     NODE_REG32,

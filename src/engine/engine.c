@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/random.h>
 
 #include "base/error.h"
 #include "base/hash.h"
@@ -27,6 +28,22 @@ static void fixed_secret(uint64_t seed, uint32_t table, uint8_t out[32])
 
         memcpy(out + i * 8, &v, 8);
     }
+}
+
+/* Tables of this process with one key have one secret: one hash serves them all. */
+static int table_secret(struct beba_engine *e, uint32_t i, struct beba_error *err)
+{
+    struct table *t = &e->table[i];
+    uint32_t twin = t->code->twin;
+
+    if (twin != i)
+        memcpy(t->secret, e->table[twin].secret, sizeof(t->secret));
+    else if (e->opts.fixed_seed)
+        fixed_secret(e->opts.seed, i, t->secret);
+    else if (getrandom(t->secret, sizeof(t->secret), 0) != sizeof(t->secret))
+        return beba_error_set(err, -EIO, "cannot get random bytes");
+    t->keys_of = twin;
+    return 0;
 }
 
 static char *table_path(const struct beba_engine *e, const struct beba_table *t)
@@ -53,9 +70,9 @@ static int make_table(struct beba_engine *e, uint32_t i, struct beba_error *err)
         .full = source->full == BEBA_FULL_EVICT ? BEBA_FT_EVICT : BEBA_FT_REFUSE,
     };
     char *path = NULL;
-    uint8_t secret[32];
     int rc;
 
+    t->keys_of = i;
     if (source->lookup.kind == BEBA_KEY_NONE)
         return 0;
     beba_table_schema(&schema, source);
@@ -66,9 +83,10 @@ static int make_table(struct beba_engine *e, uint32_t i, struct beba_error *err)
     }
     desc.schema = beba_strbuf_str(&schema);
     rc = beba_ft_open(&t->region, path, &desc, &t->ft, err);
-    if (!rc && !path && e->opts.fixed_seed) {
-        fixed_secret(e->opts.seed, i, secret);
-        rc = beba_ft_new(t->region.mem, t->region.size, &desc, secret, &t->ft, err);
+    if (!rc && !path)
+        rc = table_secret(e, i, err);
+    if (!rc && !path) {
+        rc = beba_ft_new(t->region.mem, t->region.size, &desc, t->secret, &t->ft, err);
         if (!rc)
             t->ft->undo_off = 1;
     }
@@ -190,21 +208,9 @@ static void take_keys(const struct beba_engine *e, const struct beba_packet *p,
 {
     for (uint32_t i = 0; i < e->n_early; i++) {
         const struct table *t = &e->table[i];
-        const struct table_keys *twin = &keys[t->code->twin * BEBA_BATCH];
-        struct table_keys *own = &keys[i * BEBA_BATCH];
 
-        if (!t->code->early)
-            continue;
-        if (twin == own || t->code->two_keys) {
-            table_keys_take(t, p, own);
-            continue;
-        }
-        own->has = twin->has;
-        if (!twin->has)
-            continue;
-        memcpy(own->lookup.word, twin->lookup.word, t->code->lookup.padded);
-        own->lookup.backward = twin->lookup.backward;
-        own->lookup.hash = beba_ft_hash(t->ft, own->lookup.word);
+        if (t->code->early && t->keys_of == i)
+            table_keys_take(t, p, &keys[i * BEBA_BATCH]);
     }
 }
 
@@ -212,7 +218,7 @@ static void prefetch_tags(const struct beba_engine *e, const struct table_keys *
 {
     for (uint32_t i = 0; i < e->n_early; i++) {
         const struct table *t = &e->table[i];
-        const struct table_keys *own = &keys[i * BEBA_BATCH];
+        const struct table_keys *own = &keys[t->keys_of * BEBA_BATCH];
 
         if (!t->code->early || !own->has)
             continue;
@@ -226,7 +232,7 @@ static void prefetch_entries(const struct beba_engine *e, const struct table_key
 {
     for (uint32_t i = 0; i < e->n_early; i++) {
         const struct table *t = &e->table[i];
-        const struct table_keys *own = &keys[i * BEBA_BATCH];
+        const struct table_keys *own = &keys[t->keys_of * BEBA_BATCH];
 
         if (!t->code->early || !own->has)
             continue;

@@ -87,6 +87,7 @@ FIELD(be16, beba_load16(field_at(x, n)))
 FIELD(be32, beba_load32(field_at(x, n)))
 FIELD(be48, beba_load_bytes(field_at(x, n), 6))
 FIELD(ip_proto, x->p->h.ip_proto)
+FIELD(payload_len, beba_l4_payload_len(x->p))
 LEAF(in_port, x->p->in_port)
 LEAF(now, x->p->now)
 LEAF(pkt_len, x->p->wire_len)
@@ -388,6 +389,7 @@ static const eval_fn eval_ops[NODE_N_OPS] = {
     [NODE_PKT_LEN] = op_pkt_len,
     [NODE_METADATA] = op_metadata,
     [NODE_IP_PROTO] = op_ip_proto,
+    [NODE_PAYLOAD_LEN] = op_payload_len,
     [NODE_REG8] = op_reg8,
     [NODE_REG16] = op_reg16,
     [NODE_REG32] = op_reg32,

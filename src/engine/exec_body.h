@@ -604,7 +604,7 @@ void beba_exec_packet(struct beba_engine *e, struct beba_packet *p, const struct
 
         if (t->ft && !t->code->early)
             table_keys_take(t, p, &later);
-        reason = run_table(&x, t, t->code->early ? &keys[i * BEBA_BATCH] : &later);
+        reason = run_table(&x, t, t->code->early ? &keys[t->keys_of * BEBA_BATCH] : &later);
     }
     if (x.verdict == BEBA_VERDICT_NEXT) {
         x.verdict = BEBA_VERDICT_PASS;

@@ -15,6 +15,8 @@ struct table {
     const struct code_table *code;
     struct beba_ft *ft; /* NULL: the table has no key */
     struct beba_ft_region region;
+    uint8_t secret[32]; /* of the hash, unless the table lies in a file */
+    uint32_t keys_of;   /* the early table whose keys are this one's, with their hashes */
     uint64_t no_key;
 };
 
@@ -93,7 +95,7 @@ struct exec {
 };
 
 /* Runs a parsed packet through all tables. keys: those of early table i at
- * keys[i * BEBA_BATCH]. */
+ * keys[keys_of * BEBA_BATCH]. */
 void beba_exec_packet(struct beba_engine *e, struct beba_packet *p, const struct table_keys *keys,
                       struct beba_result *result);
 void beba_exec_packet_traced(struct beba_engine *e, struct beba_packet *p,

@@ -166,27 +166,6 @@ bool beba_field_place(const struct beba_packet *p, enum beba_field_id id, uint32
     }
 }
 
-static uint64_t ip_len(const struct beba_packet *p)
-{
-    const uint8_t *ip = p->data + off(p, BEBA_LAYER_IP);
-
-    return beba_packet_has(p, BEBA_LAYER_IP4) ? beba_load16(ip + 2) : 40u + beba_load16(ip + 4);
-}
-
-/* An IP header that claims more than there was on the wire is not believed. */
-static uint64_t l4_payload_len(const struct beba_packet *p)
-{
-    uint32_t ip = off(p, BEBA_LAYER_IP), at = off(p, BEBA_LAYER_L4), hlen = 8;
-    uint64_t end = ip + ip_len(p), wire = p->wire_len > p->len ? p->wire_len : p->len;
-
-    if (beba_packet_has(p, BEBA_LAYER_TCP))
-        hlen = (p->data[at + 12] >> 4) * 4u;
-    else if (beba_packet_has(p, BEBA_LAYER_SCTP))
-        hlen = 12;
-    end = end < wire ? end : wire;
-    return end > at + hlen ? end - at - hlen : 0;
-}
-
 static bool is_fragment(const struct beba_packet *p)
 {
     if (beba_packet_has(p, BEBA_LAYER_IP4))
@@ -314,7 +293,7 @@ bool beba_field_read_special(const struct beba_packet *p, enum beba_field_id id,
         v = p->h.ip_proto;
         break;
     case BEBA_F_IP_LEN:
-        v = ip_len(p);
+        v = beba_ip_len(p);
         break;
     case BEBA_F_IP_FRAG:
         v = is_fragment(p);
@@ -326,7 +305,7 @@ bool beba_field_read_special(const struct beba_packet *p, enum beba_field_id id,
         v = (p->data[off(p, BEBA_LAYER_TCP) + 12] >> 4) * 4u;
         break;
     case BEBA_F_L4_PAYLOAD_LEN:
-        v = l4_payload_len(p);
+        v = beba_l4_payload_len(p);
         break;
     default:
         if (!beba_field_place(p, id, &bit))
