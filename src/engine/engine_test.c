@@ -256,11 +256,167 @@ static void batches_singles_and_traces_agree(void **state)
     beba_diags_free(&diags);
 }
 
+/* Random expressions --------------------------------------------------------------------------- */
+
+/* The traced interpreter evaluates every part of an expression for itself; the other one has shapes
+ * for parts that it knows, and forms for packets that lack nothing. Both must count the same. */
+
+static uint64_t roll(uint64_t *random, uint64_t n)
+{
+    *random = beba_splitmix64(*random);
+    return (*random >> 33) % n;
+}
+
+static void truth(struct beba_strbuf *out, unsigned depth, uint64_t *random);
+
+static void number(struct beba_strbuf *out, unsigned depth, uint64_t *random)
+{
+    static const char *const leaf[] = {"r16",
+                                       "r32",
+                                       "r64",
+                                       "l0",
+                                       "l1",
+                                       "tcp.ack_no",
+                                       "ip4.id",
+                                       "tcp.seq",
+                                       "tcp.dst",
+                                       "tcp.window",
+                                       "pkt.len",
+                                       "l4.payload_len",
+                                       "ip4.ttl",
+                                       "7",
+                                       "(l1 + 65535)",
+                                       "tcp.flags",
+                                       "(tcp.flags >> 2 & 5)",
+                                       "(ip4.dscp >> 1)"};
+    static const char *const infix[] = {"+", "-", "*", "&", "|", "<<", ">>", "/"};
+    static const char *const call[] = {"min", "max", "sat_add", "sat_sub", "abs_diff"};
+    uint64_t kind = depth ? roll(random, 5) : 0;
+
+    if (kind < 2) {
+        beba_strbuf_puts(out, leaf[roll(random, sizeof(leaf) / sizeof(*leaf))]);
+        return;
+    }
+    if (kind == 2)
+        beba_strbuf_printf(out, "%s(", call[roll(random, sizeof(call) / sizeof(*call))]);
+    else
+        beba_strbuf_puts(out, "(");
+    number(out, depth - 1, random);
+    if (kind == 2)
+        beba_strbuf_puts(out, ", ");
+    else
+        beba_strbuf_printf(out, " %s ", infix[roll(random, sizeof(infix) / sizeof(*infix))]);
+    number(out, depth - 1, random);
+    beba_strbuf_puts(out, ")");
+}
+
+static void truth(struct beba_strbuf *out, unsigned depth, uint64_t *random)
+{
+    static const char *const leaf[] = {"tcp.syn", "tcp.ack", "tcp.fin", "!tcp.rst",
+                                       "forward", "tcp",     "t0",      "!tcp.syn"};
+    static const char *const infix[] = {"==", "!=", "<", "<=", ">", ">="};
+    uint64_t kind = depth ? roll(random, 6) : 0;
+
+    if (kind < 2) {
+        beba_strbuf_puts(out, leaf[roll(random, sizeof(leaf) / sizeof(*leaf))]);
+    } else if (kind < 4) {
+        beba_strbuf_puts(out, roll(random, 4) ? "(" : "!(");
+        truth(out, depth - 1, random);
+        beba_strbuf_puts(out, kind == 2 ? " && " : " || ");
+        truth(out, depth - 1, random);
+        beba_strbuf_puts(out, ")");
+    } else {
+        beba_strbuf_puts(out, kind == 4 ? "(" : roll(random, 2) ? "seq_lt(" : "seq_leq(");
+        number(out, depth - 1, random);
+        if (kind == 4)
+            beba_strbuf_printf(out, " %s ", infix[roll(random, sizeof(infix) / sizeof(*infix))]);
+        else
+            beba_strbuf_puts(out, ", ");
+        number(out, depth - 1, random);
+        beba_strbuf_puts(out, ")");
+    }
+}
+
+static struct beba_program *random_program(uint64_t *random)
+{
+    struct beba_strbuf text = {0};
+    struct beba_program *program = NULL;
+    struct beba_lang_opts opts = {.no_warnings = true};
+    struct beba_diags diags = {0};
+
+    beba_strbuf_puts(&text, "machine m { key connection\n reg r16 : u16 = 9\n reg r32 : u32\n"
+                            " reg r64 : u64\n capacity 64 when full evict\n"
+                            " without key -> drop\n state s {\n let l0 = ");
+    beba_strbuf_puts(&text, roll(random, 2) ? "r32 + 1" : "tcp.seq");
+    beba_strbuf_puts(&text, "\n let l1 = ");
+    beba_strbuf_puts(&text, roll(random, 2) ? "ip4.id" : "l0");
+    beba_strbuf_puts(&text, "\n let t0 = tcp.dst < 4\n");
+    for (unsigned i = 0; i < 4; i++) {
+        beba_strbuf_puts(&text, "on ");
+        truth(&text, 4, random);
+        beba_strbuf_puts(&text, " { r32 = ");
+        number(&text, 3, random);
+        beba_strbuf_puts(&text, "\n r64 += ");
+        number(&text, 3, random);
+        beba_strbuf_printf(&text, "\n if l0 > r64 { r16 = l1 }\n output(%u) }\n", i);
+    }
+    beba_strbuf_puts(&text, "else { r16 += 1; drop } } }\n");
+    if (beba_lang_load_text("random", beba_strbuf_str(&text), text.len, &opts, &program, &diags)) {
+        struct beba_strbuf said = {0};
+
+        if (program)
+            beba_diags_print(&diags, &program->sources, &said, false);
+        fail_msg("%s", beba_strbuf_str(&said));
+    }
+    beba_diags_free(&diags);
+    beba_strbuf_free(&text);
+    return program;
+}
+
+static void random_expressions_agree(void **state)
+{
+    enum { PROGRAMS = 400, N = 48 };
+    struct beba_engine_opts opts = {.seed = 9, .fixed_seed = true};
+    uint64_t random = 77, now = 1000;
+
+    for (unsigned i = 0; i < PROGRAMS; i++) {
+        struct beba_program *program = random_program(&random);
+        struct beba_trace trace = {0};
+        struct beba_engine *e[2];
+
+        for (unsigned k = 0; k < 2; k++)
+            assert_int_equal(beba_engine_new(program->pipeline, &opts, &e[k], NULL), 0);
+        for (unsigned k = 0; k < N; k++) {
+            struct beba_result plain, traced;
+            struct beba_packet *one;
+            struct frame f;
+
+            build(&f, roll(&random, 4), roll(&random, 3), roll(&random, 8), now++);
+            if (beba_packet_has(&f.p, BEBA_LAYER_TCP))
+                for (unsigned n = 0; n < 12; n++) /* numbers and flags */
+                    f.p.data[f.p.h.offset[BEBA_LAYER_TCP] + 4 + n] ^=
+                        (uint8_t)(n == 8 ? 0 : roll(&random, 256));
+            one = &f.p;
+            beba_engine_run(e[0], &one, 1, &plain);
+            assert_int_equal(beba_engine_trace(e[1], &f.p, &traced, &trace), 0);
+            assert_int_equal(plain.verdict, traced.verdict);
+            assert_int_equal(plain.port, traced.port);
+            assert_int_equal(plain.rule, traced.rule);
+        }
+        same_flows(e[0], e[1], 0);
+        for (unsigned k = 0; k < 2; k++)
+            beba_engine_free(e[k]);
+        beba_trace_free(&trace);
+        beba_program_free(program);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(matches_under_masks),
         cmocka_unit_test(batches_singles_and_traces_agree),
+        cmocka_unit_test(random_expressions_agree),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
