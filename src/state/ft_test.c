@@ -334,6 +334,43 @@ static void evicts_the_least_recently_used(void **state)
     close_table(&f);
 }
 
+/* Two buckets, which are the candidates of every key: the victim is the least recently used of
+ * both. */
+static void evicts_the_least_recently_used_of_two_buckets(void **state)
+{
+    enum { N = 32, MORE = 200 };
+    struct fixture f;
+    struct beba_ft_entry *copy;
+    uint64_t used[N + MORE];
+    uint32_t key[4];
+
+    open_table(&f, N, BEBA_FT_EVICT);
+    copy = malloc(beba_ft_entry_size(f.ft));
+    assert_non_null(copy);
+    for (uint64_t i = 0; i < N + MORE; i++) {
+        struct beba_ft_entry *e;
+        uint64_t victim = 0;
+        bool evicted;
+
+        make_key(key, i);
+        e = beba_ft_insert(f.ft, key, beba_ft_hash(f.ft, key), 1, copy, &evicted);
+        assert_non_null(e);
+        assert_int_equal(evicted, i >= N);
+        used[i] = 1 + (i * 2654435761u) % 1000003; /* all different */
+        beba_ft_store(f.ft, e, 5, 1, used[i], NULL);
+        if (!evicted)
+            continue;
+        for (uint64_t k = 1; k < i; k++)
+            if (used[k] < used[victim])
+                victim = k;
+        make_key(key, victim);
+        assert_memory_equal(beba_ft_key(f.ft, copy), key, 16);
+        used[victim] = ~0ull;
+    }
+    free(copy);
+    close_table(&f);
+}
+
 static void evicts_from_elsewhere_when_its_buckets_are_empty(void **state)
 {
     struct fixture f;
@@ -593,6 +630,7 @@ int main(void)
         cmocka_unit_test(works_for_every_size),
         cmocka_unit_test(refuses_when_full),
         cmocka_unit_test(evicts_the_least_recently_used),
+        cmocka_unit_test(evicts_the_least_recently_used_of_two_buckets),
         cmocka_unit_test(evicts_from_elsewhere_when_its_buckets_are_empty),
         cmocka_unit_test(reclaims_the_dead_before_it_is_full),
         cmocka_unit_test(sweeps),
