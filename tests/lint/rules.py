@@ -52,7 +52,7 @@ def rule_paths(name, text):
     """No path of one particular machine."""
     if name != SELF:
         for n, line in enumerate(text.splitlines(), 1):
-            if re.search(r"(^|[\s\"'=(:])(/work/|/root/|/home/\w)", line):
+            if re.search(r"(^|[\s\"'=(:])(/(?:work|root)/|/home/\w)", line):
                 yield n, "path of one machine: " + line.strip()
 
 
