@@ -266,20 +266,6 @@ static uint64_t op_hash(struct exec *x, const struct node *n)
     return beba_hash_end(h, n_words);
 }
 
-static uint64_t cell_load(const struct array *a, uint64_t i)
-{
-    switch (a->size) {
-    case 1:
-        return ((const uint8_t *)a->cell)[i];
-    case 2:
-        return ((const uint16_t *)a->cell)[i];
-    case 4:
-        return ((const uint32_t *)a->cell)[i];
-    default:
-        return ((const uint64_t *)a->cell)[i];
-    }
-}
-
 /* The cell that an index or two name: one-dimensional arrays have one row. */
 static uint64_t cell_index(struct exec *x, const struct array *a, const struct node *i,
                            const struct node *j)

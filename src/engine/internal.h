@@ -135,4 +135,18 @@ BEBA_INLINE uint64_t array_index(const struct array *a, uint64_t row, uint64_t c
     return row % a->rows * a->columns + column % a->columns;
 }
 
+BEBA_INLINE uint64_t cell_load(const struct array *a, uint64_t i)
+{
+    switch (a->size) {
+    case 1:
+        return ((const uint8_t *)a->cell)[i];
+    case 2:
+        return ((const uint16_t *)a->cell)[i];
+    case 4:
+        return ((const uint32_t *)a->cell)[i];
+    default:
+        return ((const uint64_t *)a->cell)[i];
+    }
+}
+
 #endif

@@ -74,22 +74,11 @@ uint64_t beba_engine_cell(const struct beba_engine *e, uint32_t array, uint64_t 
                           uint64_t column)
 {
     const struct array *a;
-    uint64_t i;
 
     if (array >= e->p->n_arrays)
         return 0;
     a = &e->array[array];
-    i = array_index(a, row, column);
-    switch (a->size) {
-    case 1:
-        return ((const uint8_t *)a->cell)[i];
-    case 2:
-        return ((const uint16_t *)a->cell)[i];
-    case 4:
-        return ((const uint32_t *)a->cell)[i];
-    default:
-        return ((const uint64_t *)a->cell)[i];
-    }
+    return cell_load(a, array_index(a, row, column));
 }
 
 /* Flows -------------------------------------------------------------------------------------- */
