@@ -17,6 +17,9 @@ enum {
     MIRROR_BYTES_DEFAULT = 1 << 20,
     MIRROR_BYTES_MIN = 64, /* of a copy, to size the list of copies */
     AHEAD = 4,             /* packets whose first bytes are asked for before they are parsed */
+    /* Packets whose entries are asked for before they are run. More at once than a core can wait
+     * for are forgotten. */
+    ENTRIES_AHEAD = 4,
 };
 
 /* Making ------------------------------------------------------------------------------------- */
@@ -214,7 +217,7 @@ static void take_keys(const struct beba_engine *e, const struct beba_packet *p,
     }
 }
 
-static void prefetch_tags(const struct beba_engine *e, const struct table_keys *keys)
+BEBA_INLINE void prefetch_tags(const struct beba_engine *e, const struct table_keys *keys)
 {
     for (uint32_t i = 0; i < e->n_early; i++) {
         const struct table *t = &e->table[i];
@@ -228,7 +231,7 @@ static void prefetch_tags(const struct beba_engine *e, const struct table_keys *
     }
 }
 
-static void prefetch_entries(const struct beba_engine *e, const struct table_keys *keys)
+BEBA_INLINE void prefetch_entries(const struct beba_engine *e, const struct table_keys *keys)
 {
     for (uint32_t i = 0; i < e->n_early; i++) {
         const struct table *t = &e->table[i];
@@ -254,10 +257,13 @@ static void run_batch(struct beba_engine *e, struct beba_packet *const *packets,
         take_keys(e, packets[i], &keys[i]);
         prefetch_tags(e, &keys[i]);
     }
-    for (unsigned i = 0; i < n; i++)
+    for (unsigned i = 0; i < ENTRIES_AHEAD && i < n; i++)
         prefetch_entries(e, &keys[i]);
-    for (unsigned i = 0; i < n; i++)
+    for (unsigned i = 0; i < n; i++) {
+        if (i + ENTRIES_AHEAD < n)
+            prefetch_entries(e, &keys[i + ENTRIES_AHEAD]);
         beba_exec_packet(e, packets[i], &keys[i], &results[i]);
+    }
 }
 
 void beba_engine_run(struct beba_engine *e, struct beba_packet *const *packets, unsigned n,
