@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+/* The emitter: a pipeline as C for the kernel, and that C compiled.
+ *
+ * The C is meant to be read: names of machines, states, registers and rules, and a #line for each
+ * rule and statement, so that clang and the verifier speak of the program's own lines. It includes
+ * the run-time headers of emit/rt/ and those of base/, packet/, pipeline/ and state/ that compile
+ * for BPF; all of them are carried in the library, so that nothing but clang is needed to compile.
+ *
+ * Owner: the caller. No state. */
+#ifndef BEBA_EMIT_EMIT_H
+#define BEBA_EMIT_EMIT_H
+
+#include "pipeline/pipeline.h"
+#include "pipeline/target.h"
+
+struct beba_error;
+
+/* The source: file is the program's name for #line and messages. -ENOTSUP with the first thing the
+ * target cannot do (beba_target_check has them all); -E2BIG. */
+int beba_emit_c(const struct beba_pipeline *p, enum beba_target target, const char *file,
+                struct beba_strbuf *out, struct beba_error *err);
+
+struct beba_emit_opts {
+    const char *clang; /* NULL: $BEBA_CLANG, else clang, clang-19 .. clang-14 on PATH */
+    const char *file;  /* of the program */
+    const char *text;  /* the program's source, carried in the object; text_size bytes */
+    size_t text_size;
+};
+
+/* Emits and compiles to an ELF object in memory (free() it). -ENOENT: no clang, with what to
+ * install; -EIO: clang failed, with its first message at the program's line. */
+int beba_emit_object(const struct beba_pipeline *p, enum beba_target target,
+                     const struct beba_emit_opts *opts, void **object, size_t *size,
+                     struct beba_error *err);
+
+/* The source text in an object, and what it was made for. -EINVAL: not an object of beba, or of
+ * another version. */
+int beba_emit_object_text(const void *object, size_t size, const char **text, size_t *text_size,
+                          const char **file, enum beba_target *target, struct beba_error *err);
+
+#endif
