@@ -18,6 +18,7 @@ struct build {
     const struct beba_table *t;
     bool failed;                 /* out of memory */
     bool sure;                   /* the form of rules for packets with all fields */
+    uint32_t layers;             /* sure: layers that the packet has */
     uint8_t read[BEBA_MAX_LETS]; /* lets that the body being compiled reads */
     struct let_use use[BEBA_MAX_LETS];
 };
@@ -150,6 +151,22 @@ static void flags_node(struct node *n, bool sure)
     n->shift = a.value | b.value;
 }
 
+/* A flag that is not set, once there are flags. */
+static void not_node(struct node *n)
+{
+    struct flags flags;
+    const struct node *field;
+
+    if (n->a->op != NODE_BITS || !flags_of(n, &field, &flags))
+        return;
+    n->op = NODE_FLAGS;
+    n->layer = field->layer;
+    n->offset = field->offset;
+    n->k = flags.mask;
+    n->shift = flags.value;
+    n->n_args = 0;
+}
+
 static void binary_node(struct node *n, bool sure)
 {
     uint8_t special = constant_op(n->op);
@@ -210,8 +227,7 @@ static void fold(struct node *n)
     n->op = BEBA_OP_CONST;
 }
 
-/* Shifts and masks of a field are those of another field. The trace shows the parts, so this is for
- * the sure form alone. */
+/* Shifts and masks of a field are those of another field. */
 static void narrow(struct node *n)
 {
     const struct node *field = n->a;
@@ -231,19 +247,63 @@ static void narrow(struct node *n)
     n->n_args = 0;
 }
 
+static void set_operands(struct node *n, struct node *a, struct node *b)
+{
+    n->arg[0] = n->a = a;
+    n->arg[1] = n->b = b;
+}
+
 /* A constant on the left of what does not mind goes to the right. */
 static void turn(struct node *n)
 {
-    const struct node *a = n->a;
+    if ((n->op == BEBA_OP_MIN || n->op == BEBA_OP_MAX || n->op == BEBA_OP_ADD ||
+         n->op == BEBA_OP_MUL) &&
+        n->a->op == BEBA_OP_CONST)
+        set_operands(n, n->b, n->a);
+}
 
-    if ((n->op != BEBA_OP_MIN && n->op != BEBA_OP_MAX && n->op != BEBA_OP_ADD &&
-         n->op != BEBA_OP_MUL) ||
-        a->op != BEBA_OP_CONST)
+/* (p && q) && r is p && (q && r), whose last part is a jump and not a call. */
+static void lean(struct node *n)
+{
+    struct node *a = n->a, *p;
+
+    if ((n->op != BEBA_OP_LAND && n->op != BEBA_OP_LOR) || n->op != a->op)
         return;
-    n->arg[0] = n->b;
-    n->arg[1] = a;
-    n->a = n->b;
-    n->b = a;
+    p = a->a;
+    set_operands(a, a->b, n->b);
+    if (a->op == BEBA_OP_LAND)
+        flags_node(a, true);
+    lean(a);
+    a->run = beba_eval_sure(a);
+    set_operands(n, p, a);
+}
+
+/* true && p is p. */
+static void drop_truth(struct node *n)
+{
+    if (n->op != BEBA_OP_LAND)
+        return;
+    if (n->a->op == BEBA_OP_CONST && n->a->k)
+        *n = *n->b;
+    else if (n->b->op == BEBA_OP_CONST && n->b->k)
+        *n = *n->a;
+}
+
+/* What is known of packets with all fields. The trace shows every part, so this is for the sure
+ * form alone. */
+static void specialise_sure(struct build *b, struct node *n)
+{
+    if (n->op == BEBA_OP_PRESENT && b->layers >> n->id & 1) {
+        n->op = BEBA_OP_CONST;
+        n->k = 1;
+    } else if (n->op == BEBA_OP_NOT) {
+        not_node(n);
+    } else if (n->n_args == 2) {
+        narrow(n);
+        drop_truth(n);
+    }
+    if (n->n_args == 2)
+        lean(n);
 }
 
 static void specialise(struct build *b, struct node *n, const struct beba_expr *e)
@@ -257,13 +317,13 @@ static void specialise(struct build *b, struct node *n, const struct beba_expr *
         break;
     default:
         fold(n);
-        if (n->op == BEBA_OP_CONST || n->n_args != 2)
-            return;
+        if (n->op != BEBA_OP_CONST && n->n_args == 2) {
+            if (b->sure)
+                turn(n);
+            binary_node(n, b->sure);
+        }
         if (b->sure)
-            turn(n);
-        binary_node(n, b->sure);
-        if (b->sure)
-            narrow(n);
+            specialise_sure(b, n);
     }
 }
 
@@ -429,6 +489,8 @@ static void rule_code(struct build *b, struct code_rule *out, const struct beba_
     if (b->sure && out->lets.stmt && !b->failed)
         drop_lets(b, &out->lets);
     out->guard = expr_node(b, r->guard);
+    if (b->sure && out->guard && out->guard->op == BEBA_OP_CONST && out->guard->k)
+        out->guard = NULL;
     for (uint32_t i = 0; out->lets.stmt && !b->failed && i < out->lets.n; i++)
         out->lets.stmt[i].lazy = can_wait(out->lets.stmt[i].value, 0);
     out->plain = !out->lets.n && !r->n_matches;
@@ -585,7 +647,9 @@ static void table_code(struct build *b, struct code_table *out, const struct beb
     out->two_keys = t->two_keys;
     out->lookup = key_code(&t->lookup);
     out->update = key_code(t->two_keys ? &t->update : &t->lookup);
-    out->n_states = t->n_states;
+    out->n_states = t->n_states ? t->n_states : 1;
+    out->n_lets = t->n_lets;
+    out->regs_init = t->regs_init;
     out->no_key = verdict_code(b, &t->no_key);
     out->full = verdict_code(b, &t->full_verdict);
     out->dflt = verdict_code(b, &t->dflt);
@@ -596,6 +660,7 @@ static void table_code(struct build *b, struct code_table *out, const struct beb
         return;
     beba_let_uses(t, b->use);
     b->sure = true;
+    b->layers = out->sure_layers;
     rules_code(b, out, t, &out->sure);
     b->sure = false;
 }

@@ -42,7 +42,7 @@ enum node_op {
     NODE_GT_K,
     NODE_GE_K,
     NODE_EQ_BE16_K, /* a field of two bytes is k */
-    NODE_FLAGS,     /* a && b where both are flags of one byte: that byte & k is shift */
+    NODE_FLAGS,     /* flags of one byte, ! and &&: that byte & k is shift */
     /* a with b, 128 bits; compare says how */
     NODE_COMPARE_WIDE,
     NODE_N_OPS
@@ -63,8 +63,8 @@ struct node {
     uint32_t offset; /* fields: bytes from the header; registers: bytes from the first */
     uint32_t id;
     uint64_t k; /* CONST, ..._K; BITS..., FLAGS: mask */
-    const struct node *a, *b;
-    const struct node **arg;      /* all of them */
+    struct node *a, *b;
+    struct node **arg;            /* all of them */
     const struct beba_expr *expr; /* what this is made of */
 };
 
@@ -155,8 +155,10 @@ struct code_table {
     bool two_keys;
     struct code_key lookup, update;
     bool early; /* nothing before this table changes the packet: its keys can be taken at first */
-    uint32_t twin; /* an earlier early table with the same lookup key, or its own number */
-    uint32_t n_states;
+    uint32_t twin;     /* an earlier early table with the same lookup key, or its own number */
+    uint32_t n_states; /* at least 1: a table without a key is in its first one */
+    uint32_t n_lets;
+    const uint8_t *regs_init;
     struct code_verdict no_key, full, dflt;
     uint32_t n_rules;
     struct code_rules any; /* for every packet */

@@ -208,15 +208,16 @@ LEAF(let, let_value(x, n).lo)
     DO(__VA_ARGS__, le_k, a <= b) \
     DO(__VA_ARGS__, gt_k, a > b)  \
     DO(__VA_ARGS__, ge_k, a >= b)
+/* Truth values are 0 or 1, so the last part can be a jump. */
 #define LAND_OF(A, B)                                                       \
     static uint64_t op_land_##A##_##B(struct exec *x, const struct node *n) \
     {                                                                       \
-        return op_##A(x, n->a) && op_##B(x, n->b);                          \
+        return op_##A(x, n->a) ? op_##B(x, n->b) : 0;                       \
     }
 #define LOR_OF(A, B)                                                       \
     static uint64_t op_lor_##A##_##B(struct exec *x, const struct node *n) \
     {                                                                      \
-        return op_##A(x, n->a) || op_##B(x, n->b);                         \
+        return op_##A(x, n->a) ? 1 : op_##B(x, n->b);                      \
     }
 
 LEAF(node, eval(x, n))

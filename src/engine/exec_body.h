@@ -159,10 +159,10 @@ static void assign(struct exec *x, const struct code_stmt *s)
 
 static void run_lets(struct exec *x, const struct code_body *lets)
 {
-    for (uint32_t i = 0; i < lets->n; i++) {
-        const struct code_stmt *s = &lets->stmt[i];
+    const struct code_stmt **pending = x->e->pending, *s = lets->stmt;
 
-        x->e->pending[s->id] = s;
+    for (uint32_t n = lets->n; n; n--, s++) {
+        pending[s->id] = s;
         if (!s->lazy)
             force_let(x, s->id);
     }
@@ -263,8 +263,10 @@ static void run_stmt(struct exec *x, const struct code_stmt *s)
 /* True when the rule ends here. */
 static bool run_body(struct exec *x, const struct code_body *body, unsigned depth)
 {
-    for (uint32_t i = 0; i < body->n; i++) {
-        const struct code_stmt *s = &body->stmt[i];
+    const struct code_stmt *s = body->stmt;
+
+    for (uint32_t n = body->n; n; n--, s++) {
+        const struct code_body *branch;
         bool truth;
 
         switch (s->kind) {
@@ -274,9 +276,8 @@ static bool run_body(struct exec *x, const struct code_body *body, unsigned dept
         case BEBA_STMT_IF:
             truth = eval(x, s->value) != 0;
             TRACE(beba_tracer_if(x->tracer, x, s, truth, depth));
-            if (truth && run_body(x, &s->then, depth + 1))
-                return true;
-            if (!truth && s->otherwise.n && run_body(x, &s->otherwise, depth + 1))
+            branch = truth ? &s->then : &s->otherwise;
+            if (branch->n && run_body(x, branch, depth + 1))
                 return true;
             continue;
         case BEBA_STMT_GOTO:
@@ -285,13 +286,12 @@ static bool run_body(struct exec *x, const struct code_body *body, unsigned dept
             break;
         case BEBA_STMT_VERDICT:
             set_verdict(x, &s->verdict);
-            break;
+            TRACE(beba_tracer_stmt(x->tracer, x, s, depth));
+            return true;
         default:
             run_stmt(x, s);
         }
         TRACE(beba_tracer_stmt(x->tracer, x, s, depth));
-        if (s->kind == BEBA_STMT_VERDICT)
-            return true;
     }
     return false;
 }
@@ -359,7 +359,7 @@ BEBA_INLINE const uint8_t *read_entry(const struct table *t, struct beba_ft_entr
                                       uint32_t *state)
 {
     *state = entry ? entry->state : 0;
-    return entry ? beba_ft_regs(t->ft, entry) : t->code->source->regs_init;
+    return entry ? beba_ft_regs(t->ft, entry) : t->code->regs_init;
 }
 
 /* Reads L and U. Returns the entry of the update key, NULL when there is none. */
@@ -482,9 +482,12 @@ static const struct code_rule *find_rule(struct exec *x)
     uint32_t state = x->read_state;
 
     if (__builtin_expect(rules->first && state < t->n_states, 1)) {
-        for (uint32_t i = rules->first[state]; i < rules->first[state + 1]; i++)
-            if (holds(x, rules->list[i]))
-                return rules->list[i];
+        const struct code_rule **r = rules->list + rules->first[state];
+        const struct code_rule **end = rules->list + rules->first[state + 1];
+
+        for (; r < end; r++)
+            if (holds(x, *r))
+                return *r;
         return NULL;
     }
     for (uint32_t i = 0; i < t->n_rules; i++) {
@@ -496,14 +499,13 @@ static const struct code_rule *find_rule(struct exec *x)
     return NULL;
 }
 
-static bool has_room(struct exec *x, const struct code_rule *r, const struct beba_ft_entry *entry)
+/* Of a table with a key: whether there can be an entry of it. */
+static bool has_room(struct exec *x)
 {
     struct beba_ft *ft = x->t->ft;
     const struct flow_key *key = x->t->code->two_keys ? &x->keys->update : &x->keys->lookup;
 
-    if (!r->creates || entry || !ft || ft->full != BEBA_FT_REFUSE)
-        return true;
-    return beba_ft_room(ft, key->hash, x->p->now);
+    return ft->full != BEBA_FT_REFUSE || beba_ft_room(ft, key->hash, x->p->now);
 }
 
 /* Tables ------------------------------------------------------------------------------------- */
@@ -514,7 +516,7 @@ static enum beba_reason run_rules(struct exec *x, struct beba_ft_entry *entry)
     const struct code_rule *r = find_rule(x);
     uint32_t from = x->state;
 
-    if (r && !has_room(x, r, entry)) {
+    if (r && r->creates && !entry && x->t->ft && !has_room(x)) {
         TRACE(beba_tracer_refused(x->tracer, x, r));
         set_verdict(x, &t->full);
         return BEBA_REASON_FULL;
@@ -552,9 +554,9 @@ static enum beba_reason run_table(struct exec *x, const struct table *t,
     x->port = 0;
     x->forward = true;
     x->read_state = x->state = 0;
-    x->read_regs = x->old_regs = t->code->source->regs_init;
-    if (t->code->source->n_lets)
-        memset(x->e->pending, 0, t->code->source->n_lets * sizeof(*x->e->pending));
+    x->read_regs = x->old_regs = t->code->regs_init;
+    if (t->code->n_lets)
+        memset(x->e->pending, 0, t->code->n_lets * sizeof(*x->e->pending));
     TRACE(beba_tracer_table(x->tracer, x));
     if (t->ft && !keys->has) {
         ((struct table *)(uintptr_t)t)->no_key++;
@@ -584,7 +586,8 @@ void beba_exec_packet(struct beba_engine *e, struct beba_packet *p, const struct
     struct exec x;
     struct table_keys later;
     enum beba_reason reason = BEBA_REASON_END;
-    uint32_t i = 0;
+    uint32_t i = 0, n_tables = e->p->n_tables;
+    const struct table *t = e->table;
 
     x.e = e;
     x.p = p;
@@ -599,9 +602,7 @@ void beba_exec_packet(struct beba_engine *e, struct beba_packet *p, const struct
 #endif
     e->stats.bytes += p->wire_len;
     result->first_mirror = e->mirrors.n;
-    for (; i < e->p->n_tables && x.verdict == BEBA_VERDICT_NEXT; i++) {
-        const struct table *t = &e->table[i];
-
+    for (; i < n_tables && x.verdict == BEBA_VERDICT_NEXT; i++, t++) {
         if (t->ft && !t->code->early)
             table_keys_take(t, p, &later);
         reason = run_table(&x, t, t->code->early ? &keys[t->keys_of * BEBA_BATCH] : &later);
