@@ -10,27 +10,43 @@
 #ifndef BEBA_EMIT_EMIT_H
 #define BEBA_EMIT_EMIT_H
 
+#include "base/diag.h"
 #include "pipeline/pipeline.h"
 #include "pipeline/target.h"
 
 struct beba_error;
 
-/* The source: file is the program's name for #line and messages. -ENOTSUP with the first thing the
- * target cannot do (beba_target_check has them all); -E2BIG. */
-int beba_emit_c(const struct beba_pipeline *p, enum beba_target target, const char *file,
-                struct beba_strbuf *out, struct beba_error *err);
-
 struct beba_emit_opts {
     const char *clang; /* NULL: $BEBA_CLANG, else clang, clang-19 .. clang-14 on PATH */
-    const char *file;  /* of the program */
+    const char *file;  /* of the program, for #line and messages */
     const char *text;  /* the program's source, carried in the object; text_size bytes */
     size_t text_size;
+    const struct beba_sources *sources; /* of a program in several files; NULL: file and text */
 };
+
+/* The C. -ENOTSUP with the first thing the target cannot do (beba_target_check has them all);
+ * -E2BIG. */
+int beba_emit_c(const struct beba_pipeline *p, enum beba_target target,
+                const struct beba_emit_opts *opts, struct beba_strbuf *out, struct beba_error *err);
 
 /* Emits and compiles to an ELF object in memory (free() it). -ENOENT: no clang, with what to
  * install; -EIO: clang failed, with its first message at the program's line. */
 int beba_emit_object(const struct beba_pipeline *p, enum beba_target target,
                      const struct beba_emit_opts *opts, void **object, size_t *size,
+                     struct beba_error *err);
+
+/* What a program costs in the kernel: of the compiled object. */
+struct beba_emit_budget {
+    size_t object_size;    /* bytes */
+    uint32_t instructions; /* of all functions that a packet may run */
+    uint32_t stack;        /* bytes: of the deepest chain of calls, as the verifier counts */
+    uint32_t stack_max;    /* 512 */
+    uint32_t n_functions;  /* that the verifier looks at one by one */
+    uint64_t map_memory;   /* bytes of all maps, without the ring of events, for one CPU */
+};
+/* -errno as beba_emit_object. */
+int beba_emit_budget(const struct beba_pipeline *p, enum beba_target target,
+                     const struct beba_emit_opts *opts, struct beba_emit_budget *out,
                      struct beba_error *err);
 
 /* The source text in an object, and what it was made for. -EINVAL: not an object of beba, or of

@@ -77,6 +77,8 @@ struct beba_object_shared {
     uint32_t sample_every; /* of N packets one; 1 = all */
     uint32_t test_in_port;
     uint64_t test_now;
+    uint32_t all_events; /* entries that expire and are evicted are told, too */
+    uint32_t spare;
 };
 
 /* The start of a value of beba_cpu. The result is of the last packet, with config.test. */
