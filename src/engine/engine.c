@@ -139,7 +139,7 @@ static int make_parts(struct beba_engine *e)
         e->table[i].code = &code[i];
         e->table[i].region.fd = -1;
         if (code[i].early)
-            e->n_early = i + 1;
+            e->early[e->n_early++] = &e->table[i];
     }
     for (uint32_t i = 0; i < p->n_globals; i++)
         e->global[i] = p->global[i].init;
@@ -210,20 +210,20 @@ static void take_keys(const struct beba_engine *e, const struct beba_packet *p,
                       struct table_keys *keys)
 {
     for (uint32_t i = 0; i < e->n_early; i++) {
-        const struct table *t = &e->table[i];
+        const struct table *t = e->early[i];
 
-        if (t->code->early && t->keys_of == i)
-            table_keys_take(t, p, &keys[i * BEBA_BATCH]);
+        if (t->keys_of == t->code->id)
+            table_keys_take(t, p, &keys[t->keys_of * BEBA_BATCH]);
     }
 }
 
 BEBA_INLINE void prefetch_tags(const struct beba_engine *e, const struct table_keys *keys)
 {
     for (uint32_t i = 0; i < e->n_early; i++) {
-        const struct table *t = &e->table[i];
+        const struct table *t = e->early[i];
         const struct table_keys *own = &keys[t->keys_of * BEBA_BATCH];
 
-        if (!t->code->early || !own->has)
+        if (!own->has)
             continue;
         beba_ft_prefetch(t->ft, own->lookup.hash);
         if (t->code->two_keys)
@@ -234,10 +234,10 @@ BEBA_INLINE void prefetch_tags(const struct beba_engine *e, const struct table_k
 BEBA_INLINE void prefetch_entries(const struct beba_engine *e, const struct table_keys *keys)
 {
     for (uint32_t i = 0; i < e->n_early; i++) {
-        const struct table *t = &e->table[i];
+        const struct table *t = e->early[i];
         const struct table_keys *own = &keys[t->keys_of * BEBA_BATCH];
 
-        if (!t->code->early || !own->has)
+        if (!own->has)
             continue;
         beba_ft_prefetch_entry(t->ft, own->lookup.hash);
         if (t->code->two_keys)

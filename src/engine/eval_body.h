@@ -429,13 +429,14 @@ static struct beba_u128 eval_wide_op(struct exec *x, const struct node *n)
 static void let(struct exec *x, const struct code_stmt *s)
 {
     bool outer = x->absent;
+    struct beba_engine *e = x->e;
     struct beba_u128 v;
 
     x->absent = false;
     v = s->value->width > 64 ? eval_wide(x, s->value) : beba_u128(0, eval(x, s->value));
-    x->e->let[s->id] = v;
-    x->e->let_absent[s->id] = x->absent;
-    x->e->pending[s->id] = NULL;
+    e->let[s->id] = v;
+    e->let_absent[s->id] = !SURE && x->absent;
+    e->pending[s->id] = NULL;
     x->absent = outer;
 }
 

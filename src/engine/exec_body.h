@@ -251,9 +251,12 @@ static void run_stmt(struct exec *x, const struct code_stmt *s)
     case BEBA_STMT_QUEUE:
         x->p->queue = (uint32_t)eval(x, s->value);
         break;
+    case BEBA_STMT_GOTO:
+        x->state = s->id;
+        x->went = true;
+        break;
     case BEBA_STMT_ASSIGN:
     case BEBA_STMT_IF:
-    case BEBA_STMT_GOTO:
     case BEBA_STMT_VERDICT:
     case BEBA_N_STMTS:
         break;
@@ -269,28 +272,23 @@ static bool run_body(struct exec *x, const struct code_body *body, unsigned dept
         const struct code_body *branch;
         bool truth;
 
-        switch (s->kind) {
-        case BEBA_STMT_ASSIGN:
-            assign(x, s);
-            break;
-        case BEBA_STMT_IF:
+        if (s->kind == BEBA_STMT_VERDICT) {
+            set_verdict(x, &s->verdict);
+            TRACE(beba_tracer_stmt(x->tracer, x, s, depth));
+            return true;
+        }
+        if (s->kind == BEBA_STMT_IF) {
             truth = eval(x, s->value) != 0;
             TRACE(beba_tracer_if(x->tracer, x, s, truth, depth));
             branch = truth ? &s->then : &s->otherwise;
             if (branch->n && run_body(x, branch, depth + 1))
                 return true;
             continue;
-        case BEBA_STMT_GOTO:
-            x->state = s->id;
-            x->went = true;
-            break;
-        case BEBA_STMT_VERDICT:
-            set_verdict(x, &s->verdict);
-            TRACE(beba_tracer_stmt(x->tracer, x, s, depth));
-            return true;
-        default:
-            run_stmt(x, s);
         }
+        if (s->kind == BEBA_STMT_ASSIGN)
+            assign(x, s);
+        else
+            run_stmt(x, s);
         TRACE(beba_tracer_stmt(x->tracer, x, s, depth));
     }
     return false;

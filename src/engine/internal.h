@@ -14,10 +14,10 @@
 struct table {
     const struct code_table *code;
     struct beba_ft *ft; /* NULL: the table has no key */
-    struct beba_ft_region region;
-    uint8_t secret[32]; /* of the hash, unless the table lies in a file */
     uint32_t keys_of;   /* the early table whose keys are this one's, with their hashes */
     uint64_t no_key;
+    struct beba_ft_region region;
+    uint8_t secret[32]; /* of the hash, unless the table lies in a file */
 };
 
 /* Cells of 1, 2, 4 or 8 bytes. */
@@ -50,7 +50,8 @@ struct beba_engine {
     struct beba_arena arena;
     struct beba_engine_opts opts;
     struct table *table;
-    uint32_t n_early; /* no table from here on is early */
+    struct table *early[EARLY_TABLES]; /* those whose keys are taken first */
+    uint32_t n_early;
     struct beba_u128 *global;
     struct array *array;
     struct set *set;
