@@ -1,24 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 #include "cli/run.h"
 
-#include "base/units.h"
+#include "cli/flows.h"
 
 #include <stdlib.h>
 #include <string.h>
 
 typedef unsigned long long ull;
-
-/* A duration for people: three digits of the largest unit. */
-static void print_span(struct beba_strbuf *out, uint64_t ns)
-{
-    double s = (double)ns / (double)BEBA_NS_PER_SEC;
-
-    if (s >= 120)
-        beba_strbuf_printf(out, "%.0fm%02.0fs", (double)(ull)(s / 60),
-                           s - 60.0 * (double)(ull)(s / 60));
-    else
-        beba_strbuf_printf(out, "%.3gs", s);
-}
 
 static void report_packets(struct run *r, struct beba_strbuf *out)
 {
@@ -28,7 +16,7 @@ static void report_packets(struct run *r, struct beba_strbuf *out)
 
     beba_strbuf_printf(out, "%s: %llu packet%s, %llu bytes, ", r->o->read, (ull)r->packets,
                        r->packets == 1 ? "" : "s", (ull)r->bytes);
-    print_span(out, span);
+    cli_span(out, span);
     beba_strbuf_puts(out, " of traffic\n");
     for (int i = 0; i < BEBA_N_VERDICTS; i++) {
         const char *name = beba_verdict_name((enum beba_verdict_kind)i);
@@ -200,49 +188,6 @@ static void report_values(struct run *r, struct beba_strbuf *out)
     json_decref(globals);
 }
 
-static uint64_t since(uint64_t now, uint64_t then)
-{
-    return now > then ? now - then : 0;
-}
-
-static void report_flow(struct run *r, const struct beba_table *t, const struct beba_flow *f,
-                        struct beba_strbuf *out, json_t *flows)
-{
-    const char *state = f->state < t->n_states ? t->state[f->state].name : "?";
-    struct beba_strbuf key = {0};
-    json_t *regs = json_object();
-
-    beba_key_print(&key, &t->lookup, f->key);
-    beba_strbuf_printf(out, "  %-8s %s", state, beba_strbuf_str(&key));
-    for (uint32_t i = 0; i < t->n_regs; i++) {
-        struct beba_u128 v = beba_flow_reg(t, f, i);
-
-        beba_strbuf_printf(out, "  %s=", t->reg[i].name);
-        beba_value_print(out, t->reg[i].type, v);
-        json_object_set_new(regs, t->reg[i].name, cli_json_value(t->reg[i].type, v));
-    }
-    beba_strbuf_puts(out, "  in state ");
-    print_span(out, since(r->last, f->entered));
-    beba_strbuf_puts(out, ", idle ");
-    print_span(out, since(r->last, f->used));
-    if (f->deadline) {
-        beba_strbuf_puts(out, ", timeout in ");
-        print_span(out, since(f->deadline, r->last));
-    }
-    beba_strbuf_putc(out, '\n');
-    if (r->json)
-        json_array_append_new(
-            flows,
-            json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "machine", cli_json_text(t->name),
-                      "key", cli_json_text(beba_strbuf_str(&key)), "state", cli_json_text(state),
-                      "registers", json_incref(regs), "age", cli_json_u64(since(r->last, f->born)),
-                      "in_state", cli_json_u64(since(r->last, f->entered)), "idle",
-                      cli_json_u64(since(r->last, f->used)), "timeout_in",
-                      f->deadline ? cli_json_u64(since(f->deadline, r->last)) : json_null()));
-    json_decref(regs);
-    beba_strbuf_free(&key);
-}
-
 /* Flows are printed as they are found: there may be millions. */
 static void report_flows(struct run *r)
 {
@@ -262,10 +207,12 @@ static void report_flows(struct run *r)
             if (!any && !r->json)
                 fprintf(r->text, "\nflows of %s\n", t->name);
             any = true;
-            report_flow(r, t, &flow, &out, flows);
-            if (!r->json)
-                cli_print(r->text, &out);
-            beba_strbuf_free(&out);
+            if (r->json) {
+                json_array_append_new(flows, cli_flow_json(t, &flow, r->last));
+                continue;
+            }
+            cli_flow_print(&out, t, &flow, r->last);
+            cli_print(r->text, &out);
         }
         if (!any && !r->json)
             fprintf(r->text, "\nflows of %s: none\n", t->name);

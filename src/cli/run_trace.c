@@ -2,6 +2,7 @@
 #include "cli/run.h"
 
 #include "base/units.h"
+#include "cli/flows.h"
 
 #include <string.h>
 
@@ -90,56 +91,21 @@ void run_trace_after(struct run *r, struct run_before *b, const struct beba_resu
     beba_strbuf_free(&change);
 }
 
-static json_t *event_json(const struct run *r, const struct beba_event *e, const char *text)
-{
-    static const char *const kinds[] = {"notify", "entered", "expired", "evicted"};
-    const struct beba_table *t = e->table < r->p->n_tables ? &r->p->table[e->table] : NULL;
-    struct beba_strbuf key = {0};
-    json_t *json = json_pack("{s:o, s:s, s:o}", "time", cli_json_u64(e->time), "kind",
-                             kinds[e->kind], "text", cli_json_text(text));
-
-    if (t)
-        json_object_set_new(json, "machine", cli_json_text(t->name));
-    if (t && e->key_size) {
-        beba_key_print(&key, &t->lookup, e->key);
-        json_object_set_new(json, "key", cli_json_text(beba_strbuf_str(&key)));
-    }
-    if (e->kind == BEBA_EVENT_NOTIFY && e->notice < r->p->n_notices) {
-        const struct beba_notice *n = &r->p->notice[e->notice];
-        json_t *fields = json_object();
-
-        json_object_set_new(json, "notice", cli_json_text(n->text));
-        for (uint32_t i = 0; i < n->n_args && i < e->n_args; i++)
-            json_object_set_new(fields, n->arg_name[i], cli_json_value(n->arg_type[i], e->arg[i]));
-        json_object_set_new(json, "fields", fields);
-    }
-    if (t && e->kind != BEBA_EVENT_NOTIFY && e->from < t->n_states)
-        json_object_set_new(json, "from", cli_json_text(t->state[e->from].name));
-    if (t && (e->kind == BEBA_EVENT_ENTERED || e->kind == BEBA_EVENT_EXPIRED) &&
-        e->to < t->n_states)
-        json_object_set_new(json, "to", cli_json_text(t->state[e->to].name));
-    beba_strbuf_free(&key);
-    return json;
-}
-
 void run_trace_events(struct run *r)
 {
     struct beba_event e;
 
     while (beba_engine_event(r->engine, &e)) {
         struct beba_strbuf text = {0};
-        size_t n;
 
         if (!r->o->events)
             continue;
-        beba_event_print(&text, r->p, &e);
-        n = text.len;
-        while (n && text.s[n - 1] == '\n')
-            text.s[--n] = '\0';
-        if (r->json)
-            append(r, "events", event_json(r, &e, beba_strbuf_str(&text)));
-        else
-            fprintf(r->text, "event: %s\n", beba_strbuf_str(&text));
+        if (r->json) {
+            append(r, "events", cli_event_json(r->p, &e));
+            continue;
+        }
+        cli_event_print(&text, r->p, &e);
+        fprintf(r->text, "event: %s\n", beba_strbuf_str(&text));
         beba_strbuf_free(&text);
     }
 }
