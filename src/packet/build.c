@@ -8,7 +8,6 @@
 
 #include "base/error.h"
 #include "packet/checksum.h"
-#include "packet/put.h"
 #include "packet/read.h"
 
 #define BIT(layer) (1u << BEBA_LAYER_##layer)
@@ -606,8 +605,8 @@ static void apply(struct beba_packet *p, const struct plan *w)
 
         set_metadata(p, a);
         if (beba_field_place(p, a->field, &bit) &&
-            beba_field_put_width(p, a->field, a->value, &width))
-            beba_bits_put(p->data, bit, width, a->value);
+            beba_change_width(&p->h, a->field, a->value, &width))
+            beba_put_bits(p->data, bit, width, a->value);
     }
     if (phy)
         p->in_phy_port = (uint32_t)phy->value.lo;

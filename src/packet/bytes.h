@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
-/* Big-endian loads and stores at any address, and the numbers of the protocols the parser knows. */
+/* Big-endian loads and stores at any address, and the numbers of the protocols the parser knows.
+ * Compiles for BPF. */
 #ifndef BEBA_PACKET_BYTES_H
 #define BEBA_PACKET_BYTES_H
 
+#ifndef __bpf__
 #include <string.h>
+#endif
 
 #include "base/int.h"
 
@@ -37,40 +40,40 @@ BEBA_INLINE uint64_t beba_be64(uint64_t v)
 BEBA_INLINE uint16_t beba_load16(const uint8_t *at)
 {
     uint16_t v;
-    memcpy(&v, at, sizeof(v));
+    __builtin_memcpy(&v, at, sizeof(v));
     return beba_be16(v);
 }
 
 BEBA_INLINE uint32_t beba_load32(const uint8_t *at)
 {
     uint32_t v;
-    memcpy(&v, at, sizeof(v));
+    __builtin_memcpy(&v, at, sizeof(v));
     return beba_be32(v);
 }
 
 BEBA_INLINE uint64_t beba_load64(const uint8_t *at)
 {
     uint64_t v;
-    memcpy(&v, at, sizeof(v));
+    __builtin_memcpy(&v, at, sizeof(v));
     return beba_be64(v);
 }
 
 BEBA_INLINE void beba_store16(uint8_t *at, uint16_t v)
 {
     v = beba_be16(v);
-    memcpy(at, &v, sizeof(v));
+    __builtin_memcpy(at, &v, sizeof(v));
 }
 
 BEBA_INLINE void beba_store32(uint8_t *at, uint32_t v)
 {
     v = beba_be32(v);
-    memcpy(at, &v, sizeof(v));
+    __builtin_memcpy(at, &v, sizeof(v));
 }
 
 BEBA_INLINE void beba_store64(uint8_t *at, uint64_t v)
 {
     v = beba_be64(v);
-    memcpy(at, &v, sizeof(v));
+    __builtin_memcpy(at, &v, sizeof(v));
 }
 
 enum beba_ether_type {
@@ -122,14 +125,14 @@ BEBA_INLINE bool beba_ip6_is_ext(uint8_t next)
            next == BEBA_IP_DSTOPTS || next == BEBA_IP_AH;
 }
 
-/* Length of the extension header at at, of which two bytes are there. */
-BEBA_INLINE uint32_t beba_ip6_ext_len(uint8_t next, const uint8_t *at)
+/* Length of an extension header whose second byte is that. */
+BEBA_INLINE uint32_t beba_ip6_ext_size(uint8_t type, uint8_t len)
 {
-    if (next == BEBA_IP_FRAGMENT)
+    if (type == BEBA_IP_FRAGMENT)
         return 8;
-    if (next == BEBA_IP_AH)
-        return (at[1] + 2u) * 4u;
-    return (at[1] + 1u) * 8u;
+    if (type == BEBA_IP_AH)
+        return (len + 2u) * 4u;
+    return (len + 1u) * 8u;
 }
 
 #endif

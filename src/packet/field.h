@@ -10,67 +10,12 @@
 #ifndef BEBA_PACKET_FIELD_H
 #define BEBA_PACKET_FIELD_H
 
-#include "base/int.h"
 #include "base/strbuf.h"
-
-/* How a value is written and read by people. Time is in nanoseconds. */
-enum beba_kind {
-    BEBA_KIND_UINT,
-    BEBA_KIND_BOOL,
-    BEBA_KIND_TIME,
-    BEBA_KIND_IP4,
-    BEBA_KIND_IP6,
-    BEBA_KIND_IP, /* either version, 128 bits; IPv4 as ::ffff:a.b.c.d (RFC 4291, 2.5.5.2) */
-    BEBA_KIND_MAC,
-    BEBA_KIND_PORT, /* a switch port number */
-    BEBA_KIND_STATE,
-};
+#include "packet/headers.h"
 
 struct beba_type {
     uint8_t kind;  /* enum beba_kind */
     uint8_t width; /* bits: 1..64, or 128 */
-};
-
-/* Layers, outermost first. A packet has a layer when its parser found all of the fixed header. */
-enum beba_layer {
-    BEBA_LAYER_META, /* always there: in_port, now, pkt.len, ... */
-    BEBA_LAYER_ETH,
-    BEBA_LAYER_VLAN,  /* outermost tag */
-    BEBA_LAYER_VLAN2, /* second tag (QinQ) */
-    BEBA_LAYER_PBB,   /* I-TAG, 802.1ah */
-    BEBA_LAYER_MPLS,  /* outermost label */
-    BEBA_LAYER_MPLS2, /* second label */
-    BEBA_LAYER_ARP,
-    BEBA_LAYER_IP4,
-    BEBA_LAYER_IP6,
-    BEBA_LAYER_IP6FRAG, /* IPv6 fragment header */
-    BEBA_LAYER_ICMP,
-    BEBA_LAYER_ICMP6,
-    BEBA_LAYER_ND, /* neighbour solicitation or advertisement */
-    BEBA_LAYER_TCP,
-    BEBA_LAYER_UDP,
-    BEBA_LAYER_SCTP,
-    BEBA_LAYER_GRE,
-    BEBA_LAYER_VXLAN,
-    BEBA_LAYER_GTPU,
-    BEBA_LAYER_IP, /* either version: derived from IP4 and IP6 */
-    BEBA_LAYER_L4, /* TCP, UDP or SCTP: derived */
-    BEBA_N_LAYERS
-};
-
-/* BEBA_F_ETH_SRC and so on: one per row of fields.def, in its order. */
-enum beba_field_id {
-#define BEBA_FIELD(id, ...) BEBA_F_##id,
-#include "packet/fields.def"
-#undef BEBA_FIELD
-    BEBA_N_FIELDS,
-    BEBA_F_NONE = 0xffff
-};
-
-enum beba_field_flag {
-    BEBA_FIELD_READONLY = 1 << 0,   /* cannot be assigned (lengths, checksums, now, in_port) */
-    BEBA_FIELD_SPECIAL = 1 << 1,    /* read and written by its own code, not by offset and width */
-    BEBA_FIELD_STRUCTURAL = 1 << 2, /* writing it may change which layers the packet has */
 };
 
 /* OpenFlow 1.3.5: OXM_OF_* numbers are 0..39 of class 0x8000; -1 = not an OpenFlow field. */

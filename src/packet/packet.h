@@ -9,37 +9,6 @@
 
 #include "packet/field.h"
 
-/* What the first byte of data is. */
-enum beba_link {
-    BEBA_LINK_ETHERNET,
-    BEBA_LINK_IP,   /* an IPv4 or IPv6 header, told apart by its version nibble */
-    BEBA_LINK_SLL,  /* Linux cooked v1: 16-byte header */
-    BEBA_LINK_SLL2, /* Linux cooked v2: 20-byte header */
-};
-
-/* What was wrong with the packet, as bits. The layers before the flaw are valid and usable; a
- * header whose own lengths deny its fixed part (IPv4, TCP, UDP) is not there, as hosts drop such
- * packets. */
-enum beba_flaw {
-    BEBA_FLAW_TRUNCATED = 1 << 0,   /* a header runs past the captured bytes */
-    BEBA_FLAW_BAD_LENGTH = 1 << 1,  /* a length field contradicts another or the packet */
-    BEBA_FLAW_BAD_VERSION = 1 << 2, /* IP version does not match what announced it */
-    BEBA_FLAW_TOO_DEEP = 1 << 3,    /* more tags, labels or extension headers than are followed */
-    BEBA_FLAW_LATER_FRAGMENT = 1 << 4, /* no flaw of its own: no L4 header behind the offset */
-};
-
-/* Headers found by the parser. Offsets are from data; valid where the layer's bit is set. */
-struct beba_headers {
-    uint32_t layers;     /* 1 << enum beba_layer */
-    uint16_t flaws;      /* enum beba_flaw */
-    uint16_t ether_type; /* the one that decides the network layer, after the tags; 0 = none */
-    uint8_t ip_proto;    /* transport protocol, after IPv6 extension headers */
-    uint8_t n_vlan, n_mpls;
-    uint16_t offset[BEBA_N_LAYERS];
-    uint16_t l3_end;  /* end of the network packet by its own length, at most the captured end */
-    uint16_t payload; /* offset of what follows the innermost parsed header */
-};
-
 struct beba_packet {
     uint8_t *data;     /* first byte */
     uint32_t len;      /* captured bytes at data */
@@ -54,9 +23,6 @@ struct beba_packet {
     uint32_t queue;
     struct beba_headers h;
 };
-
-/* Longest packet the parser follows: offsets are 16 bits. Longer ones are parsed up to there. */
-enum { BEBA_PACKET_MAX = 65535 };
 
 /* Finds the headers; fills p->h. Never fails: a broken packet has fewer layers and flaws set. */
 void beba_packet_parse(struct beba_packet *p);

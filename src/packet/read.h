@@ -7,7 +7,7 @@
 #ifndef BEBA_PACKET_READ_H
 #define BEBA_PACKET_READ_H
 
-#include "packet/bytes.h"
+#include "packet/look.h"
 #include "packet/packet.h"
 
 /* How to read one field: bytes is how many it touches (1, 2, 3, 4, 6, 8; 16 for addresses), 0 means
@@ -52,24 +52,13 @@ BEBA_INLINE uint64_t beba_load_bytes(const uint8_t *at, unsigned bytes)
 /* ip.len, of a packet with IP. */
 BEBA_INLINE uint64_t beba_ip_len(const struct beba_packet *p)
 {
-    const uint8_t *ip = p->data + p->h.offset[BEBA_LAYER_IP];
-
-    return beba_packet_has(p, BEBA_LAYER_IP4) ? beba_load16(ip + 2) : 40u + beba_load16(ip + 4);
+    return beba_look_ip_len(p->data, &p->h);
 }
 
-/* l4.payload_len, of a packet with L4. An IP header that claims more than there was on the wire is
- * not believed. */
+/* l4.payload_len, of a packet with L4. */
 BEBA_INLINE uint64_t beba_l4_payload_len(const struct beba_packet *p)
 {
-    uint32_t ip = p->h.offset[BEBA_LAYER_IP], at = p->h.offset[BEBA_LAYER_L4], hlen = 8;
-    uint64_t end = ip + beba_ip_len(p), wire = p->wire_len > p->len ? p->wire_len : p->len;
-
-    if (beba_packet_has(p, BEBA_LAYER_TCP))
-        hlen = (p->data[at + 12] >> 4) * 4u;
-    else if (beba_packet_has(p, BEBA_LAYER_SCTP))
-        hlen = 12;
-    end = end < wire ? end : wire;
-    return end > at + hlen ? end - at - hlen : 0;
+    return beba_look_payload_len(p->data, &p->h, p->wire_len > p->len ? p->wire_len : p->len);
 }
 
 /* beba_field_read_wide, inline. */
