@@ -109,7 +109,7 @@ static int check_desc(const struct beba_ft *ft, const struct beba_ft_desc *desc,
     for (uint32_t i = 0; i < desc->regs_size; i++) {
         uint8_t want = desc->regs_init ? ((const uint8_t *)desc->regs_init)[i] : 0;
 
-        if (BEBA_FT_REGS_INIT(ft)[i] != want) {
+        if (BEBA_FT_REGS_INIT(ft, ft->shape)[i] != want) {
             beba_error_set(err, -ESTALE,
                            "the flow table was made with other initial registers (byte %u)", i);
             beba_error_hint(err, HINT_OTHER);
@@ -245,7 +245,7 @@ int beba_ft_join(void *mem, size_t size, const struct beba_ft_desc *desc, struct
     if (tally.count > ft->capacity)
         return broken(err, "it holds more entries than its capacity");
     ft->count = tally.count;
-    ft->undo_off = 0;
+    ft->undo_off = ft->lock = 0;
     *out = ft;
     return 0;
 }

@@ -164,24 +164,27 @@ BEBA_INLINE struct beba_ft_entry *beba_ft_peek(struct beba_ft *ft, const uint32_
     return beba_ft_peek_as(ft, shape, key, hash);
 }
 
-BEBA_INLINE struct beba_ft_entry *beba_ft_count(struct beba_ft *ft, struct beba_ft_entry *e)
+BEBA_INLINE struct beba_ft_entry *beba_ft_count(struct beba_ft *ft, struct beba_ft_shape shape,
+                                                struct beba_ft_entry *e)
 {
-    ft->counters.lookups++;
-    ft->counters.hits += e != NULL;
+    (void)ft;
+    (void)shape;
+    BEBA_FT_COUNT(ft, shape, lookups, 1);
+    BEBA_FT_COUNT(ft, shape, hits, e != NULL);
     return e;
 }
 
 BEBA_INLINE struct beba_ft_entry *beba_ft_find_as(struct beba_ft *ft, struct beba_ft_shape shape,
                                                   const uint32_t *key, uint64_t hash)
 {
-    return beba_ft_count(ft, beba_ft_peek_as(ft, shape, key, hash));
+    return beba_ft_count(ft, shape, beba_ft_peek_as(ft, shape, key, hash));
 }
 
 /* The entry of the key, or NULL. Counts a lookup, and a hit. Does not touch the entry. */
 BEBA_INLINE struct beba_ft_entry *beba_ft_find(struct beba_ft *ft, const uint32_t *key,
                                                uint64_t hash)
 {
-    return beba_ft_count(ft, beba_ft_peek(ft, key, hash));
+    return beba_ft_count(ft, beba_ft_shape_of(ft), beba_ft_peek(ft, key, hash));
 }
 
 /* Parts -------------------------------------------------------------------------------------- */
@@ -209,7 +212,7 @@ BEBA_INLINE uint8_t *beba_ft_regs(const struct beba_ft *ft, struct beba_ft_entry
 
 BEBA_INLINE uint32_t beba_ft_entry_size(const struct beba_ft *ft)
 {
-    return ft->shape.stride;
+    return beba_ft_shape_of(ft).stride;
 }
 
 BEBA_INLINE bool beba_ft_is_initial_as(const struct beba_ft *ft, struct beba_ft_shape shape,
@@ -218,7 +221,7 @@ BEBA_INLINE bool beba_ft_is_initial_as(const struct beba_ft *ft, struct beba_ft_
     const struct beba_timeouts *t = BEBA_FT_STATES(ft);
 
     return !state && !t->idle && !t->hard &&
-           beba_ft_same(regs, BEBA_FT_REGS_INIT(ft), shape.regs_size);
+           beba_ft_same(regs, BEBA_FT_REGS_INIT(ft, shape), shape.regs_size);
 }
 
 /* True when an entry in this state with these registers is the same as no entry: initial state,
@@ -254,9 +257,9 @@ BEBA_INLINE void beba_ft_store_as(struct beba_ft *ft, struct beba_ft_shape shape
         ft->undo.entry = BEBA_FT_UNDO_MARK + BEBA_FT_OFFSET(ft, e);
         BEBA_FT_BARRIER();
     }
-    e->used = used;
-    e->entered = entered;
-    e->state = state;
+    BEBA_FT_PUT(&e->used, used);
+    BEBA_FT_PUT(&e->entered, entered);
+    BEBA_FT_PUT(&e->state, state);
     if (regs)
         beba_ft_copy(r, regs, shape.regs_size);
     if (BEBA_FT_UNDO(ft)) {
@@ -283,20 +286,27 @@ BEBA_INLINE void beba_ft_strayed(struct beba_ft *ft, struct beba_ft_shape shape,
 
     if (!first || first == b)
         return;
-    first->displaced += add;
+    BEBA_FT_ADD(shape, &first->displaced, add);
     second = BEBA_FT_BUCKET(ft, shape, beba_ft_second(ft, hash));
     if (second && second != b)
-        second->beyond += add;
+        BEBA_FT_ADD(shape, &second->beyond, add);
 }
 
-/* Takes an entry out, without counting why. hash is that of its key. */
+/* Takes an entry out and leaves it in the table's count. hash is that of its key. */
+BEBA_INLINE void beba_ft_detach(struct beba_ft *ft, struct beba_ft_shape shape,
+                                struct beba_ft_bucket *b, uint32_t slot, uint64_t hash)
+{
+    BEBA_FT_PUT(&b->tag[slot & (BEBA_FT_SLOTS - 1)], 0);
+    BEBA_FT_BARRIER();
+    beba_ft_strayed(ft, shape, b, hash, ~0u);
+}
+
+/* Takes an entry out, without counting why. */
 BEBA_INLINE void beba_ft_unlink(struct beba_ft *ft, struct beba_ft_shape shape,
                                 struct beba_ft_bucket *b, uint32_t slot, uint64_t hash)
 {
-    b->tag[slot & (BEBA_FT_SLOTS - 1)] = 0;
-    BEBA_FT_BARRIER();
-    beba_ft_strayed(ft, shape, b, hash, ~0u);
-    ft->count--;
+    beba_ft_detach(ft, shape, b, slot, hash);
+    BEBA_FT_ADD(shape, &ft->count, ~0ull);
 }
 
 BEBA_INLINE uint64_t beba_ft_hash_entry(const struct beba_ft *ft, struct beba_ft_shape shape,
@@ -316,7 +326,7 @@ BEBA_INLINE void beba_ft_remove_as(struct beba_ft *ft, struct beba_ft_shape shap
     if (!beba_ft_locate(ft, shape, key, hash, &b, &slot))
         return;
     beba_ft_unlink(ft, shape, b, slot, hash);
-    ft->counters.frees++;
+    BEBA_FT_COUNT(ft, shape, frees, 1);
 }
 
 /* Frees an entry; counts it. */
@@ -337,23 +347,21 @@ BEBA_INLINE void beba_ft_reclaim(struct beba_ft *ft, struct beba_ft_shape shape,
         if (!b->tag[i])
             continue;
         seen = (struct beba_seen){.state = e->state, .entered = e->entered, .used = e->used};
-        beba_timeouts_apply(BEBA_FT_STATES(ft), ft->n_states, &seen, now);
+        beba_timeouts_apply(BEBA_FT_STATES(ft), BEBA_FT_N_STATES(ft, shape), &seen, now);
         if (!beba_ft_is_over(ft, &seen))
             continue;
         beba_ft_unlink(ft, shape, b, i, beba_ft_hash_entry(ft, shape, e));
-        ft->counters.expiries++;
-        ft->counters.frees++;
+        BEBA_FT_COUNT(ft, shape, expiries, 1);
+        BEBA_FT_COUNT(ft, shape, frees, 1);
     }
 }
 
-/* The bucket for a new key and its free slots (a mask); NULL when there is none. */
-BEBA_INLINE struct beba_ft_bucket *beba_ft_pick(struct beba_ft *ft, struct beba_ft_bucket *first,
-                                                struct beba_ft_bucket *second, uint32_t *free)
+/* The emptier bucket for a new key and its free slots (a mask); NULL when both are full. */
+BEBA_INLINE struct beba_ft_bucket *beba_ft_emptier(struct beba_ft_bucket *first,
+                                                   struct beba_ft_bucket *second, uint32_t *free)
 {
     uint32_t free1, free2, n1, n2;
 
-    if (ft->count >= ft->capacity)
-        return NULL;
     free1 = beba_ft_match(first, 0);
     n1 = beba_ft_bits(free1);
     *free = free1;
@@ -365,6 +373,13 @@ BEBA_INLINE struct beba_ft_bucket *beba_ft_pick(struct beba_ft *ft, struct beba_
         return n1 ? first : NULL;
     *free = free2;
     return second;
+}
+
+/* The same, NULL also when the table holds its capacity. */
+BEBA_INLINE struct beba_ft_bucket *beba_ft_pick(struct beba_ft *ft, struct beba_ft_bucket *first,
+                                                struct beba_ft_bucket *second, uint32_t *free)
+{
+    return ft->count >= ft->capacity ? NULL : beba_ft_emptier(first, second, free);
 }
 
 /* The bucket for a new key; makes room by expiry when there is none. */
@@ -404,7 +419,7 @@ BEBA_INLINE bool beba_ft_room_as(struct beba_ft *ft, struct beba_ft_shape shape,
 
     if (beba_ft_place(ft, shape, hash, now, &free))
         return true;
-    ft->counters.refusals += ft->full == BEBA_FT_REFUSE;
+    BEBA_FT_COUNT(ft, shape, refusals, ft->full == BEBA_FT_REFUSE);
     return false;
 }
 
@@ -415,23 +430,26 @@ BEBA_INLINE bool beba_ft_room(struct beba_ft *ft, uint64_t hash, uint64_t now)
     return beba_ft_room_as(ft, beba_ft_shape_of(ft), hash, now);
 }
 
-/* Looks for an entry of the bucket used before *used. */
+/* Looks for an entry of the bucket used before *used. Without branches, which BPF would follow one
+ * by one. */
 BEBA_INLINE bool beba_ft_oldest(struct beba_ft_bucket *b, struct beba_ft_shape shape,
                                 uint64_t *used, uint32_t *slot)
 {
-    bool found = false;
+    uint32_t taken = ~beba_ft_match(b, 0);
+    uint64_t found = 0;
 
     BEBA_FT_LOOP
     for (uint32_t i = 0; i < BEBA_FT_SLOTS; i++) {
-        uint64_t u = beba_ft_entry_at(b, shape, i)->used;
+        uint64_t u = beba_ft_entry_at(b, shape, i)->used, less = u - *used;
+        uint64_t equal = (less | (0 - less)) >> 63 ^ 1;
+        uint64_t take = ((~u & *used) | ((~u | *used) & less)) >> 63;
 
-        if (!b->tag[i] || u > *used || (found && u == *used))
-            continue;
-        *used = u;
-        *slot = i;
-        found = true;
+        take = 0 - ((take | (equal & ~found)) & taken >> i & 1);
+        *used ^= (*used ^ u) & take;
+        *slot ^= (*slot ^ i) & (uint32_t)take;
+        found |= take & 1;
     }
-    return found;
+    return found != 0;
 }
 
 /* Takes out the least recently used entry of both buckets, or, when both are empty, of one near. */
@@ -469,8 +487,41 @@ BEBA_INLINE bool beba_ft_evict(struct beba_ft *ft, struct beba_ft_shape shape, u
     if (evicted)
         beba_ft_copy(evicted, e, shape.stride);
     beba_ft_unlink(ft, shape, b, slot, beba_ft_hash_entry(ft, shape, e));
-    ft->counters.evictions++;
+    BEBA_FT_COUNT(ft, shape, evictions, 1);
     return true;
+}
+
+/* Makes the new entry in a free slot of its key's first bucket; the table's count is the caller's.
+ */
+BEBA_INLINE struct beba_ft_entry *beba_ft_fill_first(struct beba_ft *ft, struct beba_ft_shape shape,
+                                                     struct beba_ft_bucket *b, uint32_t slot,
+                                                     const uint32_t *key, uint64_t hash,
+                                                     uint64_t now)
+{
+    struct beba_ft_entry *e = beba_ft_entry_at(b, shape, slot);
+
+    BEBA_FT_PUT(&e->used, now);
+    BEBA_FT_PUT(&e->entered, now);
+    BEBA_FT_PUT(&e->state, 0);
+    e->birth = (uint32_t)(now >> 24) << 1;
+    if (shape.words & 1)
+        __builtin_memset(e->body + shape.words * 4, 0, 4);
+    beba_ft_copy_key(e->body, key, shape.words);
+    beba_ft_copy(beba_ft_regs_as(shape, e), BEBA_FT_REGS_INIT(ft, shape), shape.regs_size);
+    BEBA_FT_COUNT(ft, shape, creations, 1);
+    BEBA_FT_BARRIER(); /* complete before it can be found */
+    BEBA_FT_PUT(&b->tag[slot], beba_ft_tag(hash));
+    BEBA_FT_BARRIER();
+    return e;
+}
+
+/* The same in any of its buckets. */
+BEBA_INLINE struct beba_ft_entry *beba_ft_fill(struct beba_ft *ft, struct beba_ft_shape shape,
+                                               struct beba_ft_bucket *b, uint32_t slot,
+                                               const uint32_t *key, uint64_t hash, uint64_t now)
+{
+    beba_ft_strayed(ft, shape, b, hash, 1);
+    return beba_ft_fill_first(ft, shape, b, slot, key, hash, now);
 }
 
 BEBA_INLINE struct beba_ft_entry *beba_ft_insert_as(struct beba_ft *ft, struct beba_ft_shape shape,
@@ -480,7 +531,6 @@ BEBA_INLINE struct beba_ft_entry *beba_ft_insert_as(struct beba_ft *ft, struct b
 {
     uint32_t free = 0, slot;
     struct beba_ft_bucket *b = beba_ft_place(ft, shape, hash, now, &free);
-    struct beba_ft_entry *e;
 
     *did_evict = false;
     if (__builtin_expect(!b, 0)) {
@@ -489,26 +539,13 @@ BEBA_INLINE struct beba_ft_entry *beba_ft_insert_as(struct beba_ft *ft, struct b
             b = beba_ft_place(ft, shape, hash, now, &free);
         }
         if (!b) {
-            ft->counters.refusals++;
+            BEBA_FT_COUNT(ft, shape, refusals, 1);
             return NULL;
         }
     }
     slot = beba_ft_lowest(free | 1u << (BEBA_FT_SLOTS - 1));
-    e = beba_ft_entry_at(b, shape, slot);
-    e->used = e->entered = now;
-    e->state = 0;
-    e->birth = (uint32_t)(now >> 24) << 1;
-    if (shape.words & 1)
-        __builtin_memset(e->body + shape.words * 4, 0, 4);
-    beba_ft_copy(e->body, key, shape.words * 4);
-    beba_ft_copy(beba_ft_regs_as(shape, e), BEBA_FT_REGS_INIT(ft), shape.regs_size);
-    beba_ft_strayed(ft, shape, b, hash, 1);
-    ft->count++;
-    ft->counters.creations++;
-    BEBA_FT_BARRIER(); /* complete before it can be found */
-    b->tag[slot] = beba_ft_tag(hash);
-    BEBA_FT_BARRIER();
-    return e;
+    BEBA_FT_ADD(shape, &ft->count, 1);
+    return beba_ft_fill(ft, shape, b, slot, key, hash, now);
 }
 
 /* A new entry for a key that has none: state 0, initial registers, used = entered = now, birth set

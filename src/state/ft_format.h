@@ -17,8 +17,13 @@
  *   independent of the first bucket; that more than two keys are; and ChaCha20, which makes the
  * words from 32 random bytes. ft_hash_test.c measures the first two.
  *
- * BPF code keeps header and buckets in map values: it defines BEBA_FT_BUCKET, BEBA_FT_STATES and
- * BEBA_FT_REGS_INIT before it includes ft_core.h. Null is allowed: a bucket that cannot be had. */
+ * In BPF the region is one value of an array map. The verifier must know how far a bucket may be:
+ * the shape, constant there, has the offset of the last bucket as limit, and a bucket can be null.
+ *
+ * What may be defined before this file is included:
+ *   BEBA_FT_COUNT(ft, shape, name, n)  adds n to a counter of struct beba_ft_counters kept
+ * elsewhere than in the region; BPF has per-CPU counters at shape.table and what ft_shared.h says.
+ */
 #ifndef BEBA_STATE_FT_FORMAT_H
 #define BEBA_STATE_FT_FORMAT_H
 
@@ -65,6 +70,12 @@ struct beba_ft_shape {
     uint32_t regs_size;   /* bytes */
     uint32_t stride;      /* bytes of an entry */
     uint32_t bucket_size; /* bytes */
+    uint32_t lone;        /* ft_shared.h: only one CPU uses the region, no locks; 0 in a region */
+#ifdef __bpf__
+    uint32_t limit;    /* offset of the last bucket in the region */
+    uint32_t n_states; /* of the table */
+    uint32_t table;    /* for the macros of the includer */
+#endif
 };
 
 BEBA_INLINE uint32_t beba_ft_pad8(uint32_t n)
@@ -81,7 +92,11 @@ struct beba_ft {
     uint64_t capacity;
     uint32_t key_size, regs_size;
     uint32_t n_buckets, n_states;
+#ifdef __bpf__
+    uint32_t shape[6]; /* known there when compiling */
+#else
     struct beba_ft_shape shape;
+#endif
     uint64_t states, regs_init, schema, buckets; /* offsets in the region */
     uint64_t schema_size;                        /* with its NUL */
     uint64_t word[BEBA_FT_WORDS];                /* the secret of the hash */
@@ -93,7 +108,7 @@ struct beba_ft {
     struct beba_ft_counters counters;
     uint64_t sweep;    /* next bucket to sweep */
     uint32_t undo_off; /* no undo record is kept: the memory dies with the process */
-    uint32_t spare;
+    uint32_t lock;     /* ft_shared.h: of those who need more than one bucket */
     struct beba_ft_undo undo __attribute__((aligned(64)));
 } __attribute__((aligned(64)));
 
@@ -107,13 +122,53 @@ BEBA_INLINE struct beba_ft_shape beba_ft_shape(uint32_t key_size, uint32_t regs_
     return shape;
 }
 
+#ifdef __bpf__
+/* BPF has all sizes as constants; this is for what is not used there. */
+BEBA_INLINE struct beba_ft_shape beba_ft_shape_of(const struct beba_ft *ft)
+{
+    return (struct beba_ft_shape){.words = ft->shape[0],
+                                  .regs_at = ft->shape[1],
+                                  .regs_size = ft->shape[2],
+                                  .stride = ft->shape[3],
+                                  .bucket_size = ft->shape[4]};
+}
+
+/* Constants all: n_states of the table, limit = bytes of the region - shape.bucket_size. */
+BEBA_INLINE struct beba_ft_shape beba_ft_shape_in(uint32_t key_size, uint32_t regs_size,
+                                                  uint32_t n_states, uint64_t size)
+{
+    struct beba_ft_shape shape = beba_ft_shape(key_size, regs_size);
+
+    shape.limit = (uint32_t)(size - shape.bucket_size);
+    shape.n_states = n_states;
+    return shape;
+}
+
+/* The verifier compares what is added with the limit, so both must be one register. */
+BEBA_INLINE struct beba_ft_bucket *beba_ft_bucket(const struct beba_ft *ft,
+                                                  struct beba_ft_shape shape, uint64_t index)
+{
+    uint64_t at = (ft->buckets + index * shape.bucket_size) & ~63ull;
+    uint8_t *b = (uint8_t *)(unsigned long)ft;
+
+    __asm__ volatile("" : "+r"(at));
+    if (at > shape.limit)
+        return NULL;
+    b += at;
+    __asm__ volatile("" : "+r"(b));
+    return (struct beba_ft_bucket *)b;
+}
+
+#define BEBA_FT_STATES(ft)           ((const struct beba_timeouts *)((ft) + 1))
+#define BEBA_FT_N_STATES(ft, shape)  ((shape).n_states)
+#define BEBA_FT_REGS_INIT(ft, shape) ((const uint8_t *)(BEBA_FT_STATES(ft) + (shape).n_states))
+#define BEBA_FT_UNDO(ft)             false /* a BPF program runs to its end */
+#define BEBA_FT_OFFSET(ft, entry)    0
+#else
 BEBA_INLINE struct beba_ft_shape beba_ft_shape_of(const struct beba_ft *ft)
 {
     return ft->shape;
 }
-
-#ifndef BEBA_FT_BUCKET
-#define BEBA_FT_BUCKET(ft, shape, index) beba_ft_bucket(ft, shape, index)
 
 BEBA_INLINE struct beba_ft_bucket *beba_ft_bucket(const struct beba_ft *ft,
                                                   struct beba_ft_shape shape, uint64_t index)
@@ -124,19 +179,37 @@ BEBA_INLINE struct beba_ft_bucket *beba_ft_bucket(const struct beba_ft *ft,
         __builtin_unreachable(); /* no tests for null where there is none */
     return (struct beba_ft_bucket *)at;
 }
-#endif
-#ifndef BEBA_FT_STATES
-#define BEBA_FT_STATES(ft) ((const struct beba_timeouts *)((uintptr_t)(ft) + (ft)->states))
-#endif
-#ifndef BEBA_FT_REGS_INIT
-#define BEBA_FT_REGS_INIT(ft) ((const uint8_t *)((uintptr_t)(ft) + (ft)->regs_init))
-#endif
-#ifdef __bpf__
-#define BEBA_FT_UNDO(ft)          false /* a BPF program runs to its end */
-#define BEBA_FT_OFFSET(ft, entry) 0
+
+#define BEBA_FT_STATES(ft)           ((const struct beba_timeouts *)((uintptr_t)(ft) + (ft)->states))
+#define BEBA_FT_N_STATES(ft, shape)  ((ft)->n_states)
+#define BEBA_FT_REGS_INIT(ft, shape) ((const uint8_t *)((uintptr_t)(ft) + (ft)->regs_init))
+#ifdef BEBA_FT_SHARED
+#define BEBA_FT_UNDO(ft) false /* one record would not do for several writers */
 #else
-#define BEBA_FT_UNDO(ft)          __builtin_expect(!(ft)->undo_off, 0)
+#define BEBA_FT_UNDO(ft) __builtin_expect(!(ft)->undo_off, 0)
+#endif
 #define BEBA_FT_OFFSET(ft, entry) ((uint64_t)((uintptr_t)(entry) - (uintptr_t)(ft)))
+#endif
+#define BEBA_FT_BUCKET(ft, shape, index) beba_ft_bucket(ft, shape, index)
+
+/* What several CPUs change at once; ft_shared.h defines BEBA_FT_SHARED. */
+#ifndef BEBA_FT_SHARED
+#define BEBA_FT_ADD(shape, p, n) (*(p) += (n))
+#define BEBA_FT_GET(p)           (*(p))
+#define BEBA_FT_PUT(p, v)        (*(p) = (v))
+#elif defined(__bpf__)
+#define BEBA_FT_ADD(shape, p, n) \
+    ((shape).lone ? (void)(*(p) += (n)) : (void)__sync_fetch_and_add(p, n))
+#define BEBA_FT_GET(p)    (*(const volatile __typeof__(*(p)) *)(p))
+#define BEBA_FT_PUT(p, v) (*(volatile __typeof__(*(p)) *)(p) = (v))
+#else
+#define BEBA_FT_ADD(shape, p, n) \
+    ((shape).lone ? (void)(*(p) += (n)) : (void)__atomic_fetch_add(p, n, __ATOMIC_RELAXED))
+#define BEBA_FT_GET(p)    __atomic_load_n(p, __ATOMIC_RELAXED)
+#define BEBA_FT_PUT(p, v) __atomic_store_n(p, v, __ATOMIC_RELAXED)
+#endif
+#ifndef BEBA_FT_COUNT
+#define BEBA_FT_COUNT(ft, shape, name, n) BEBA_FT_ADD(shape, &(ft)->counters.name, n)
 #endif
 /* A loop to leave as one: unrolled into each other they would be too much for BPF. */
 #ifdef __clang__
@@ -149,12 +222,19 @@ BEBA_INLINE struct beba_ft_bucket *beba_ft_bucket(const struct beba_ft *ft,
 
 /* Words and bytes ---------------------------------------------------------------------------- */
 
+/* clang splits a load of 8 bytes for BPF into loads of the alignment that it knows: there it is
+ * told that entries, registers and tags are aligned to 8 and keys to 4. */
+#ifdef __bpf__
+typedef uint64_t __attribute__((may_alias)) beba_ft_word8;
+typedef uint64_t __attribute__((may_alias, aligned(4))) beba_ft_word4;
+#else
+typedef uint64_t __attribute__((may_alias, aligned(1))) beba_ft_word8;
+typedef beba_ft_word8 beba_ft_word4;
+#endif
+
 BEBA_INLINE uint64_t beba_ft_load8(const void *p)
 {
-    uint64_t v;
-
-    __builtin_memcpy(&v, p, 8);
-    return v;
+    return *(const beba_ft_word8 *)p;
 }
 
 BEBA_INLINE void beba_ft_copy(void *dst, const void *src, uint32_t n)
@@ -164,13 +244,24 @@ BEBA_INLINE void beba_ft_copy(void *dst, const void *src, uint32_t n)
     uint32_t i = 0;
 
     if (n == 8) { /* one register, the common case */
-        __builtin_memcpy(d, s, 8);
+        *(beba_ft_word8 *)dst = *(const beba_ft_word8 *)src;
         return;
     }
     for (; i + 8 <= n; i += 8)
-        __builtin_memcpy(d + i, s + i, 8);
+        *(beba_ft_word8 *)(void *)(d + i) = *(const beba_ft_word8 *)(const void *)(s + i);
     for (; i < n; i++)
         d[i] = s[i];
+}
+
+/* Into the body of an entry. */
+BEBA_INLINE void beba_ft_copy_key(uint8_t *body, const uint32_t *key, uint32_t words)
+{
+    uint32_t i = 0;
+
+    for (; i + 2 <= words; i += 2)
+        *(beba_ft_word8 *)(void *)(body + i * 4) = *(const beba_ft_word4 *)(const void *)(key + i);
+    if (i < words)
+        __builtin_memcpy(body + i * 4, key + i, 4);
 }
 
 BEBA_INLINE bool beba_ft_same(const void *a, const void *b, uint32_t n)
@@ -186,14 +277,14 @@ BEBA_INLINE bool beba_ft_same(const void *a, const void *b, uint32_t n)
     return !diff;
 }
 
-/* Keys, both padded to 4 with zeros. */
+/* Keys, both padded to 4 with zeros; body is that of an entry. */
 BEBA_INLINE bool beba_ft_same_key(const uint8_t *body, const uint32_t *key, uint32_t words)
 {
     uint64_t diff = 0;
     uint32_t i = 0, last;
 
     for (; i + 2 <= words; i += 2)
-        diff |= beba_ft_load8(body + i * 4) ^ beba_ft_load8(key + i);
+        diff |= beba_ft_load8(body + i * 4) ^ *(const beba_ft_word4 *)(const void *)(key + i);
     if (i < words) {
         __builtin_memcpy(&last, body + i * 4, 4);
         diff |= last ^ key[i];
@@ -238,7 +329,7 @@ BEBA_INLINE uint64_t beba_ft_hash_as(const struct beba_ft *ft, struct beba_ft_sh
 /* Hash of a key padded to 4. */
 BEBA_INLINE uint64_t beba_ft_hash(const struct beba_ft *ft, const uint32_t *key)
 {
-    uint32_t words = ft->shape.words;
+    uint32_t words = beba_ft_shape_of(ft).words;
 
     if (words == 4)
         return beba_ft_finish(ft, beba_ft_sum(ft->word, key, 4));
@@ -326,7 +417,8 @@ BEBA_INLINE uint32_t beba_ft_bits(uint32_t mask)
 BEBA_INLINE uint32_t beba_ft_lowest(uint32_t mask)
 {
 #ifdef __bpf__
-    return beba_ft_bits((mask & (0 - mask)) - 1); /* clang 14 does not end on the built-in */
+    /* clang 14 does not end on the built-in; the verifier sees that it is a slot */
+    return beba_ft_bits((mask & (0 - mask)) - 1) & (BEBA_FT_SLOTS - 1);
 #else
     return (uint32_t)__builtin_ctz(mask);
 #endif
@@ -358,7 +450,9 @@ BEBA_INLINE struct beba_ft_entry *beba_ft_search(struct beba_ft_bucket *b,
 
 BEBA_INLINE void beba_ft_fetch(const void *p)
 {
-#ifndef __bpf__
+#ifdef __bpf__
+    (void)p;
+#else
     __builtin_prefetch(p, 1, 3);
 #endif
 }
