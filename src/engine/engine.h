@@ -129,6 +129,7 @@ struct beba_flow {
     uint32_t state;
     uint64_t entered, used, born; /* ns; born to 2^24 ns */
     uint64_t deadline;            /* ns of the next timeout, 0 = none runs */
+    bool backward;                /* made by a packet that goes backward: for FORWARD */
     uint8_t regs[BEBA_FT_REGS_MAX];
 };
 /* Walks a table's flows; *cursor starts at 0; false at the end. Flows whose timeouts have freed
@@ -146,6 +147,16 @@ bool beba_engine_flow_of_key(struct beba_engine *e, uint32_t table, const void *
  * entry. */
 bool beba_engine_find_flow(struct beba_engine *e, uint32_t table, const struct beba_packet *packet,
                            struct beba_flow *out);
+
+/* Makes or overwrites the flow of flow->key with its state, times and registers (not: deadline).
+ * -EINVAL: no such table or state; -ENOSPC: no room, and the table refuses. */
+int beba_engine_put_flow(struct beba_engine *e, const struct beba_flow *flow);
+/* Takes all flows out of all tables. */
+void beba_engine_clear(struct beba_engine *e);
+/* Shared values, cut to their width. */
+void beba_engine_set_global(struct beba_engine *e, uint32_t global, struct beba_u128 value);
+void beba_engine_set_cell(struct beba_engine *e, uint32_t array, uint64_t row, uint64_t column,
+                          uint64_t value);
 
 /* Sets, changed by name while in use. -ENOENT, -EEXIST, -ENOSPC. */
 int beba_engine_set_add(struct beba_engine *e, uint32_t set, const struct beba_range *range,

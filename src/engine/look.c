@@ -123,6 +123,7 @@ static bool view(const struct table *t, struct beba_ft_entry *entry, uint64_t no
         .entered = seen.entered,
         .used = seen.used,
         .born = born(entry->birth, now),
+        .backward = entry->birth & 1,
     };
     if (seen.state < ft->n_states)
         out->deadline = next_deadline(&beba_ft_states(ft)[seen.state], seen.entered, seen.used);

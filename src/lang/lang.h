@@ -44,5 +44,10 @@ int beba_lang_parse_packet(const char *text, size_t len, struct beba_arena *aren
  */
 int beba_lang_parse_value(const char *text, size_t len, struct beba_type type,
                           struct beba_range *out, struct beba_error *err);
+/* A key as beba_key_print prints it: "ip.src=10.0.0.1, tcp.dst=80", in any order; the value alone
+ * where the key has one field; "10.0.0.1:1234 <-> 10.0.0.2:80 tcp" for a connection, either end
+ * first (->, <- and - do too). out gets key->padded bytes. */
+int beba_lang_parse_key(const char *text, size_t len, const struct beba_key *key,
+                        uint8_t out[BEBA_MAX_KEY], struct beba_error *err);
 
 #endif
