@@ -538,6 +538,9 @@ static enum beba_reason run_rules(struct exec *x, struct beba_ft_entry *entry)
     return BEBA_REASON_DEFAULT;
 }
 
+enum { LETS_CLEARED = 8 }; /* at once: a known number takes no call */
+_Static_assert(BEBA_MAX_LETS % LETS_CLEARED == 0, "pending is cleared in whole steps");
+
 static enum beba_reason run_table(struct exec *x, const struct table *t,
                                   const struct table_keys *keys)
 {
@@ -553,8 +556,8 @@ static enum beba_reason run_table(struct exec *x, const struct table *t,
     x->forward = true;
     x->read_state = x->state = 0;
     x->read_regs = x->old_regs = t->code->regs_init;
-    if (t->code->n_lets)
-        memset(x->e->pending, 0, t->code->n_lets * sizeof(*x->e->pending));
+    for (uint32_t i = 0; i < t->code->n_lets; i += LETS_CLEARED)
+        memset(&x->e->pending[i], 0, LETS_CLEARED * sizeof(*x->e->pending));
     TRACE(beba_tracer_table(x->tracer, x));
     if (t->ft && !keys->has) {
         ((struct table *)(uintptr_t)t)->no_key++;
