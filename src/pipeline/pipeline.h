@@ -314,5 +314,9 @@ unsigned beba_key_parts(const struct beba_key *key);
 void beba_pipeline_dot(struct beba_strbuf *out, const struct beba_pipeline *p);
 /* The text that names key fields, registers and states of a table: stored in its flow table. */
 void beba_table_schema(struct beba_strbuf *out, const struct beba_table *t);
+/* Reads it back: *out has the name, keys, registers and states, no more. Any text gives these or
+ * -EINVAL. Memory from arena. */
+int beba_table_parse_schema(const char *text, struct beba_arena *arena, struct beba_table *out,
+                            struct beba_error *err);
 
 #endif

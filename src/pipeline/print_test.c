@@ -1,4 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+#include <errno.h>
+
+#include "base/error.h"
 #include "pipeline/fixture.h"
 #include "pipeline/print.h"
 
@@ -234,6 +237,49 @@ static void test_pipeline_as_text(void **state)
     beba_pipeline_free(p);
 }
 
+/* A schema gives the table back, and no text does harm. */
+static void test_schema_back(void **state)
+{
+    static const char text[] = "beba-table 1\n"
+                               "machine m\n"
+                               "lookup ip.src:128 tcp.dst:16\n"
+                               "update ip.dst:128 tcp.dst:16\n"
+                               "reg tries u16 at:16 init:0x00000000000000000000000000000003\n"
+                               "reg who ip6 at:0 init:0x20010db8000000000000000000000001\n"
+                               "state closed\n"
+                               "state open idle:60000000000:closed\n";
+    struct beba_arena arena = {0};
+    struct beba_table t;
+    struct beba_error err;
+    char cut[sizeof(text)];
+
+    assert_int_equal(beba_table_parse_schema(text, &arena, &t, &err), 0);
+    assert_string_equal(t.name, "m");
+    assert_int_equal(t.lookup.kind, BEBA_KEY_FIELDS);
+    assert_int_equal(t.lookup.n_fields, 2);
+    assert_int_equal(t.lookup.size, 18);
+    assert_int_equal(t.update.field[0], BEBA_F_IP_DST);
+    assert_int_equal(t.n_regs, 2);
+    assert_string_equal(t.reg[1].name, "who");
+    assert_int_equal(t.reg[0].offset, 16);
+    assert_int_equal(t.reg[0].init.lo, 3);
+    assert_int_equal(t.reg[1].init.hi, 0x20010db8ull << 32);
+    assert_int_equal(t.reg[1].type.kind, BEBA_KIND_IP6);
+    assert_int_equal(t.regs_size, 24);
+    assert_int_equal(t.n_states, 2);
+    assert_string_equal(t.state[1].name, "open");
+    for (size_t n = 0; n < sizeof(text) - 1; n++) {
+        memcpy(cut, text, n);
+        cut[n] = '\0';
+        beba_table_parse_schema(cut, &arena, &t, &err);
+        memcpy(cut, text, sizeof(text));
+        cut[n] = '~';
+        beba_table_parse_schema(cut, &arena, &t, NULL);
+    }
+    assert_int_equal(beba_table_parse_schema("", &arena, &t, &err), -EINVAL);
+    beba_arena_free(&arena);
+}
+
 static void test_keys(void **state)
 {
     static const uint8_t both[40] = {0, 0, 0, 0,    0, 0,    0,    0,    0, 0,  0xff, 0xff, 10,
@@ -282,11 +328,9 @@ static void test_keys(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_minimal_parentheses),
-        cmocka_unit_test(test_leaves_and_lists),
-        cmocka_unit_test(test_statements),
-        cmocka_unit_test(test_pipeline_as_text),
-        cmocka_unit_test(test_keys),
+        cmocka_unit_test(test_minimal_parentheses), cmocka_unit_test(test_leaves_and_lists),
+        cmocka_unit_test(test_statements),          cmocka_unit_test(test_pipeline_as_text),
+        cmocka_unit_test(test_schema_back),         cmocka_unit_test(test_keys),
     };
 
     return cmocka_run_group_tests_name("print", tests, NULL, NULL);
