@@ -141,20 +141,15 @@ BEBA_INLINE uint32_t beba_crc32c_byte(uint32_t crc, uint8_t byte)
 
 struct beba_change_crc {
     beba_view v;
-    uint32_t at, end;
-    uint32_t zero; /* of the checksum, which counts as four zeros */
+    uint32_t from, n; /* bytes; the four from the eighth on, the checksum, count as zeros */
     uint32_t crc;
 };
 
-BEBA_STEP long beba_change_crc_step(uint32_t n, struct beba_change_crc *c)
+BEBA_STEP long beba_change_crc_step(uint32_t i, struct beba_change_crc *c)
 {
-    uint32_t at = c->at;
-
-    (void)n;
-    if (at >= c->end)
+    if (i >= c->n)
         return 1;
-    c->crc = beba_crc32c_byte(c->crc, at - c->zero < 4 ? 0 : beba_view8(c->v, at));
-    c->at = at + 1;
+    c->crc = beba_crc32c_byte(c->crc, i >= 8 && i < 12 ? 0 : beba_view8(c->v, c->from + i));
     return 0;
 }
 
@@ -165,9 +160,8 @@ BEBA_STAGE uint32_t beba_change_sctp_crc(beba_view v, const struct beba_headers 
     struct beba_change_crc c = {.v = v, .crc = ~0u};
 
     BEBA_STAGE_ARG(h);
-    c.at = h->offset[BEBA_LAYER_SCTP];
-    c.zero = c.at + 8;
-    c.end = h->l3_end;
+    c.from = h->offset[BEBA_LAYER_SCTP];
+    c.n = h->l3_end - c.from;
     BEBA_LOOP(BEBA_PACKET_MAX, beba_change_crc_step, &c);
     return __builtin_bswap32(~c.crc); /* sent least significant byte first */
 }
@@ -186,6 +180,7 @@ BEBA_STAGE int beba_change_transport_sum(beba_view v, const struct beba_headers 
     uint32_t at;
 
     BEBA_STAGE_ARG(h);
+    BEBA_STAGE_VALUE(pseudo);
     layer = beba_change_transport(h, &at);
     if (layer == BEBA_LAYER_META || (layer == BEBA_LAYER_UDP && !beba_view16(v, at)))
         return 0;
@@ -193,7 +188,6 @@ BEBA_STAGE int beba_change_transport_sum(beba_view v, const struct beba_headers 
     BEBA_VIEW_TRANSPORT_SUM(v, h, at, old, new, pseudo);
 #else
     change_sum16(v, at, old, new);
-    (void)pseudo;
 #endif
     if (layer == BEBA_LAYER_UDP && !beba_view16(v, at))
         beba_put16(v, at, 0xffff);
@@ -272,9 +266,19 @@ BEBA_INLINE struct beba_change beba_change_begin(beba_view v, const struct beba_
 BEBA_INLINE void beba_change_end(beba_view v, const struct beba_headers *h,
                                  const struct beba_change *c)
 {
+    uint64_t sum;
+    bool covered;
+
     if (!c->n)
         return;
-    beba_change_sums(v, h, c->at, c->sum, beba_change_sum(v, c->at, c->n));
+    sum = beba_change_sum(v, c->at, c->n);
+    covered = beba_change_sums(v, h, c->at, c->sum, sum);
+#ifdef BEBA_VIEW_UNCOVERED
+    if (!covered)
+        BEBA_VIEW_UNCOVERED(v, c->sum, sum);
+#else
+    (void)covered;
+#endif
     if (c->sctp) { /* a CRC is linear: a wrong one stays wrong by the same difference */
         uint32_t at = h->offset[BEBA_LAYER_SCTP] + 8u;
         beba_put32(v, at, beba_view32(v, at) ^ c->sctp_crc ^ beba_change_sctp_crc(v, h));

@@ -72,7 +72,7 @@ BEBA_STEP long beba_look_option_step(uint32_t n, struct beba_look_option *o)
         return 1;
     o->found = beba_view8(o->v, o->at) == o->option;
     len = beba_view8(o->v, o->at + 1) * 8u;
-    if (o->found || !len)
+    if (o->found || !len || o->at + len > o->end)
         return 1;
     o->at += len;
     return 0;

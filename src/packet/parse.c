@@ -17,7 +17,7 @@ static void cooked(beba_view v, struct beba_headers *h, struct beba_walk *w, uin
     hw = beba_view16(v, arp_type_at);
     if (hw == 824 || hw == 778 || proto < BEBA_ETH_MIN) /* netlink, GRE; not EtherTypes */
         return;
-    beba_walk_tagged(v, h, w, proto, size);
+    beba_walk_typed(v, h, w, proto, size);
 }
 
 static void other_link(beba_view v, struct beba_headers *h, struct beba_walk *w,
@@ -33,7 +33,7 @@ static void other_link(beba_view v, struct beba_headers *h, struct beba_walk *w,
             h->ether_type = version == 4 ? BEBA_ETH_IP4 : BEBA_ETH_IP6;
         else
             w->flaws |= BEBA_FLAW_BAD_VERSION;
-        beba_walk_ip(v, h, w, version, 0);
+        beba_walk_all_ip(v, h, w, version, 0);
     }
 }
 

@@ -24,9 +24,10 @@
 #ifndef BEBA_VIEW_CHECKED
 typedef uint8_t *beba_view;
 
-#define BEBA_STAGE        static inline
-#define BEBA_STAGE_ARG(p) ((void)0)
-#define BEBA_STEP         static inline
+#define BEBA_STAGE          static inline
+#define BEBA_STAGE_ARG(p)   ((void)0)
+#define BEBA_STAGE_VALUE(x) ((void)(x))
+#define BEBA_STEP           static inline
 #define BEBA_LOOP(max, step, state)                                                 \
     do {                                                                            \
         for (uint32_t loop_n = 0; loop_n < (max) && !step(loop_n, state); loop_n++) \

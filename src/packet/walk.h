@@ -29,6 +29,7 @@ struct beba_walk {
     uint32_t cap;  /* end of the captured bytes */
     uint32_t end;  /* no header goes beyond this */
     uint32_t told; /* end of the network packet by its own length, captured or not */
+    uint32_t at;   /* where to go on, handed from one stage to the next */
     uint32_t layers;
     uint16_t flaws;
     uint16_t fragment; /* not 0: a part of a datagram */
@@ -86,15 +87,13 @@ BEBA_INLINE void walk_payload(struct beba_headers *h, struct beba_walk *w, uint3
 }
 
 /* RFC 2784, 2890; RFC 1701 put the routing offset beside the checksum; version 1 is RFC 2637. */
-BEBA_STAGE int beba_walk_gre(beba_view v, struct beba_headers *h, struct beba_walk *w, uint32_t at)
+static inline void walk_gre(beba_view v, struct beba_headers *h, struct beba_walk *w, uint32_t at)
 {
     uint32_t len = 4;
     uint16_t flags;
 
-    BEBA_STAGE_ARG(h);
-    BEBA_STAGE_ARG(w);
     if (!walk_fits(w, at, 4))
-        return 0;
+        return;
     walk_found(h, w, BEBA_LAYER_GRE, at);
     flags = beba_view16(v, at);
     len += flags & 0xc000 ? 4 : 0;
@@ -103,7 +102,6 @@ BEBA_STAGE int beba_walk_gre(beba_view v, struct beba_headers *h, struct beba_wa
     if ((flags & 7) == 1)
         len += flags & 0x0080 ? 4 : 0;
     walk_payload(h, w, at + (walk_fits(w, at, len) ? len : 4));
-    return 0;
 }
 
 /* RFC 7348, section 5. */
@@ -116,24 +114,22 @@ BEBA_INLINE void walk_vxlan(struct beba_headers *h, struct beba_walk *w, uint32_
 }
 
 /* 3GPP TS 29.281, section 5: version 1, protocol type GTP. */
-BEBA_STAGE int beba_walk_gtpu(beba_view v, struct beba_headers *h, struct beba_walk *w, uint32_t at)
+static inline void walk_gtpu(beba_view v, struct beba_headers *h, struct beba_walk *w, uint32_t at)
 {
     uint8_t flags, next;
 
-    BEBA_STAGE_ARG(h);
-    BEBA_STAGE_ARG(w);
     if (!walk_fits(w, at, 8))
-        return 0;
+        return;
     flags = beba_view8(v, at);
     if (flags >> 4 != 3) {
         w->flaws |= BEBA_FLAW_BAD_VERSION;
-        return 0;
+        return;
     }
     walk_found(h, w, BEBA_LAYER_GTPU, at);
     at += 8;
     walk_payload(h, w, at);
     if (!(flags & 7) || !walk_fits(w, at, 4))
-        return 0;
+        return;
     next = flags & 4 ? beba_view8(v, at + 3) : 0;
     at += 4;
     walk_payload(h, w, at);
@@ -141,22 +137,21 @@ BEBA_STAGE int beba_walk_gtpu(beba_view v, struct beba_headers *h, struct beba_w
         uint32_t len;
         if (n == BEBA_MAX_GTPU_EXT) {
             w->flaws |= BEBA_FLAW_TOO_DEEP;
-            return 0;
+            return;
         }
         if (!walk_fits(w, at, 4))
-            return 0;
+            return;
         len = beba_view8(v, at) * 4u;
         if (!len) {
             w->flaws |= BEBA_FLAW_BAD_LENGTH;
-            return 0;
+            return;
         }
         if (!walk_fits(w, at, len))
-            return 0;
+            return;
         next = beba_view8(v, at + len - 1);
         at += len;
         walk_payload(h, w, at);
     }
-    return 0;
 }
 
 BEBA_INLINE bool walk_udp(beba_view v, struct beba_headers *h, struct beba_walk *w, uint32_t at,
@@ -187,7 +182,7 @@ BEBA_INLINE bool walk_udp(beba_view v, struct beba_headers *h, struct beba_walk 
     if (__builtin_expect(dst == BEBA_PORT_VXLAN, 0))
         walk_vxlan(h, w, at + 8);
     else if (__builtin_expect(dst == BEBA_PORT_GTPU, 0))
-        beba_walk_gtpu(v, h, w, at + 8);
+        walk_gtpu(v, h, w, at + 8);
     return true;
 }
 
@@ -208,7 +203,8 @@ BEBA_INLINE bool walk_tcp(beba_view v, struct beba_headers *h, struct beba_walk 
     return true;
 }
 
-BEBA_INLINE bool walk_icmp6(beba_view v, struct beba_headers *h, struct beba_walk *w, uint32_t at)
+BEBA_INLINE bool walk_icmp6(beba_view v, struct beba_headers *h, struct beba_walk *w, uint32_t at,
+                            uint32_t how)
 {
     uint8_t type;
 
@@ -217,22 +213,23 @@ BEBA_INLINE bool walk_icmp6(beba_view v, struct beba_headers *h, struct beba_wal
     walk_found(h, w, BEBA_LAYER_ICMP6, at);
     walk_payload(h, w, at + 4);
     type = beba_view8(v, at);
-    if ((type != BEBA_ICMP6_NS && type != BEBA_ICMP6_NA) || !walk_fits(w, at, 24))
+    if (type != BEBA_ICMP6_NS && type != BEBA_ICMP6_NA)
         return true;
+    if (how & BEBA_WALK_QUICK || !walk_fits(w, at, 24))
+        return false;
     walk_found(h, w, BEBA_LAYER_ND, at);
     walk_payload(h, w, at + 24);
     return true;
 }
 
 /* RFC 9260, section 3.1. */
-BEBA_INLINE bool walk_sctp(struct beba_headers *h, struct beba_walk *w, uint32_t at)
+BEBA_INLINE void walk_sctp(struct beba_headers *h, struct beba_walk *w, uint32_t at)
 {
     if (!walk_fits(w, at, 12))
-        return false;
+        return;
     walk_found(h, w, BEBA_LAYER_SCTP, at);
     walk_found(h, w, BEBA_LAYER_L4, at);
     walk_payload(h, w, at + 12);
-    return true;
 }
 
 BEBA_INLINE bool walk_icmp(struct beba_headers *h, struct beba_walk *w, uint32_t at)
@@ -257,15 +254,19 @@ BEBA_INLINE bool walk_transport(beba_view v, struct beba_headers *h, struct beba
     case BEBA_IP_UDP:
         return !(how & BEBA_BIT(UDP)) || walk_udp(v, h, w, at, how);
     case BEBA_IP_SCTP:
-        return !(how & BEBA_BIT(SCTP)) || walk_sctp(h, w, at);
+        if (how & BEBA_WALK_QUICK)
+            return !(how & BEBA_BIT(SCTP));
+        walk_sctp(h, w, at);
+        return true;
     case BEBA_IP_ICMP:
         return !(how & BEBA_BIT(ICMP)) || walk_icmp(h, w, at);
     case BEBA_IP_ICMP6:
-        return !(how & BEBA_BIT(ICMP6)) || !(w->layers & BEBA_BIT(IP6)) || walk_icmp6(v, h, w, at);
+        return !(how & BEBA_BIT(ICMP6)) || !(w->layers & BEBA_BIT(IP6)) ||
+               walk_icmp6(v, h, w, at, how);
     case BEBA_IP_GRE:
         if (how & BEBA_WALK_QUICK)
             return !(how & BEBA_BIT(GRE));
-        beba_walk_gre(v, h, w, at);
+        walk_gre(v, h, w, at);
         return true;
     default:
         return true;
@@ -282,8 +283,15 @@ BEBA_INLINE void walk_network_end(struct beba_headers *h, struct beba_walk *w, u
     h->l3_end = (uint16_t)w->end;
 }
 
-BEBA_INLINE bool walk_ip4(beba_view v, struct beba_headers *h, struct beba_walk *w, uint32_t at,
-                          uint32_t how)
+/* What the walk over a network header says, instead of the transport protocol. */
+enum {
+    BEBA_WALK_STOP = -1, /* nothing behind it can be told; quick: walk completely */
+    BEBA_WALK_DONE = -2, /* nothing behind it is to be looked at */
+};
+
+/* The protocol behind the header; w->at = where. */
+BEBA_INLINE int walk_ip4(beba_view v, struct beba_headers *h, struct beba_walk *w, uint32_t at,
+                         uint32_t how)
 {
     uint32_t hlen, total;
     uint16_t frag;
@@ -291,38 +299,59 @@ BEBA_INLINE bool walk_ip4(beba_view v, struct beba_headers *h, struct beba_walk 
 
     walk_payload(h, w, at);
     if (!(how & BEBA_BIT(IP4)))
-        return true;
+        return BEBA_WALK_DONE;
     if (!walk_fits(w, at, 20))
-        return false;
+        return BEBA_WALK_STOP;
     first = beba_view8(v, at);
     if (how & BEBA_WALK_QUICK && first != 0x45)
-        return false;
+        return BEBA_WALK_STOP;
     if (first >> 4 != 4) {
         w->flaws |= BEBA_FLAW_BAD_VERSION;
-        return false;
+        return BEBA_WALK_STOP;
     }
     hlen = (first & 15u) * 4;
     total = beba_view16(v, at + 2);
     if (hlen < 20 || total < hlen) {
         w->flaws |= BEBA_FLAW_BAD_LENGTH;
-        return false;
+        return BEBA_WALK_STOP;
     }
     walk_found(h, w, BEBA_LAYER_IP4, at);
     walk_found(h, w, BEBA_LAYER_IP, at);
     h->ip_proto = beba_view8(v, at + 9);
     walk_network_end(h, w, at + total);
     if (!walk_fits(w, at, hlen))
-        return false;
+        return BEBA_WALK_STOP;
     frag = beba_view16(v, at + 6);
     w->fragment = frag & 0x3fff;
     if (how & BEBA_WALK_QUICK && frag & 0x3fff)
-        return false;
+        return BEBA_WALK_STOP;
     if (__builtin_expect(frag & 0x1fff, 0)) {
         w->flaws |= BEBA_FLAW_LATER_FRAGMENT;
         walk_payload(h, w, at + hlen);
-        return true;
+        return BEBA_WALK_STOP;
     }
-    return walk_transport(v, h, w, beba_view8(v, at + 9), at + hlen, how);
+    w->at = at + hlen;
+    return beba_view8(v, at + 9);
+}
+
+/* The same, where the protocol may be an extension header. */
+BEBA_INLINE int walk_ip6(beba_view v, struct beba_headers *h, struct beba_walk *w, uint32_t at,
+                         uint32_t how)
+{
+    walk_payload(h, w, at);
+    if (!(how & BEBA_BIT(IP6)))
+        return BEBA_WALK_DONE;
+    if (!walk_fits(w, at, 40))
+        return BEBA_WALK_STOP;
+    if (beba_view8(v, at) >> 4 != 6) {
+        w->flaws |= BEBA_FLAW_BAD_VERSION;
+        return BEBA_WALK_STOP;
+    }
+    walk_found(h, w, BEBA_LAYER_IP6, at);
+    walk_found(h, w, BEBA_LAYER_IP, at);
+    walk_network_end(h, w, at + 40 + beba_view16(v, at + 4));
+    w->at = at + 40;
+    return beba_view8(v, at + 6);
 }
 
 BEBA_STAGE int beba_walk_transport(beba_view v, struct beba_headers *h, struct beba_walk *w,
@@ -334,8 +363,8 @@ BEBA_STAGE int beba_walk_transport(beba_view v, struct beba_headers *h, struct b
     return 0;
 }
 
-/* One extension header; where the next one is, and its type in next. 0: the chain cannot be
- * followed, or need not be. */
+/* One extension header: where the next one is; 0 when the chain cannot be followed, or need not be.
+ */
 BEBA_STAGE uint32_t beba_walk_extension(beba_view v, struct beba_headers *h, struct beba_walk *w,
                                         uint32_t at, uint32_t type)
 {
@@ -363,68 +392,45 @@ BEBA_STAGE uint32_t beba_walk_extension(beba_view v, struct beba_headers *h, str
     return at + len;
 }
 
-/* RFC 8200. The chain ends at the first header that is not an extension, or cannot be followed. */
-BEBA_STAGE int beba_walk_extensions(beba_view v, struct beba_headers *h, struct beba_walk *w,
-                                    uint32_t type, uint32_t at)
-{
-    uint8_t next = (uint8_t)type;
-
-    BEBA_STAGE_ARG(h);
-    BEBA_STAGE_ARG(w);
-    for (unsigned n = 0; beba_ip6_is_ext(next); n++) {
-        uint32_t was = at;
-
-        h->ip_proto = next;
-        walk_payload(h, w, at);
-        if (n == BEBA_MAX_EXT) {
-            w->flaws |= BEBA_FLAW_TOO_DEEP;
-            return 0;
-        }
-        at = beba_walk_extension(v, h, w, at, next);
-        if (!at)
-            return 0;
-        next = beba_view8(v, was);
-    }
-    return beba_walk_transport(v, h, w, next, at);
-}
-
-BEBA_INLINE bool walk_ip6(beba_view v, struct beba_headers *h, struct beba_walk *w, uint32_t at,
-                          uint32_t how)
-{
-    uint8_t next;
-
-    walk_payload(h, w, at);
-    if (!(how & BEBA_BIT(IP6)))
-        return true;
-    if (!walk_fits(w, at, 40))
-        return false;
-    if (beba_view8(v, at) >> 4 != 6) {
-        w->flaws |= BEBA_FLAW_BAD_VERSION;
-        return false;
-    }
-    walk_found(h, w, BEBA_LAYER_IP6, at);
-    walk_found(h, w, BEBA_LAYER_IP, at);
-    walk_network_end(h, w, at + 40 + beba_view16(v, at + 4));
-    next = beba_view8(v, at + 6);
-    if (__builtin_expect(!beba_ip6_is_ext(next), 1))
-        return walk_transport(v, h, w, next, at + 40, how);
-    if (how & BEBA_WALK_QUICK)
-        return false;
-    beba_walk_extensions(v, h, w, next, at + 40);
-    return true;
-}
-
-/* An IP packet of that version, all of it. */
+/* An IP packet of that version up to what may be an extension header. */
 BEBA_STAGE int beba_walk_ip(beba_view v, struct beba_headers *h, struct beba_walk *w,
                             uint32_t version, uint32_t at)
 {
     BEBA_STAGE_ARG(h);
     BEBA_STAGE_ARG(w);
     if (version == 4)
-        walk_ip4(v, h, w, at, BEBA_WALK_COMPLETE);
-    else if (version == 6)
-        walk_ip6(v, h, w, at, BEBA_WALK_COMPLETE);
-    return 0;
+        return walk_ip4(v, h, w, at, BEBA_WALK_COMPLETE);
+    if (version == 6)
+        return walk_ip6(v, h, w, at, BEBA_WALK_COMPLETE);
+    return BEBA_WALK_STOP;
+}
+
+/* The rest of an IP packet. RFC 8200: the chain of extension headers ends at the first that is
+ * none, or cannot be followed. */
+BEBA_INLINE void beba_walk_all_ip(beba_view v, struct beba_headers *h, struct beba_walk *w,
+                                  uint32_t version, uint32_t at)
+{
+    int proto = beba_walk_ip(v, h, w, version, at);
+    uint8_t next = (uint8_t)proto;
+
+    if (proto < 0)
+        return;
+    at = w->at;
+    for (unsigned n = 0; version == 6 && beba_ip6_is_ext(next); n++) {
+        uint32_t was = at;
+
+        h->ip_proto = next;
+        walk_payload(h, w, at);
+        if (n == BEBA_MAX_EXT) {
+            w->flaws |= BEBA_FLAW_TOO_DEEP;
+            return;
+        }
+        at = beba_walk_extension(v, h, w, at, next);
+        if (!at)
+            return;
+        next = beba_view8(v, was);
+    }
+    beba_walk_transport(v, h, w, next, at);
 }
 
 /* RFC 826, 903: only the forms with 6-byte hardware and 4-byte protocol addresses are the layer. */
@@ -439,14 +445,14 @@ BEBA_INLINE bool walk_arp(beba_view v, struct beba_headers *h, struct beba_walk 
     return true;
 }
 
-/* RFC 3032. Labels do not say what they carry: an IP version nibble does (RFC 4928, section 3). */
-BEBA_STAGE int beba_walk_mpls(beba_view v, struct beba_headers *h, struct beba_walk *w, uint32_t at)
+/* The version of IP behind the labels, or what is not one; w->at = where.
+ *
+ * RFC 3032. Labels do not say what they carry: an IP version nibble does (RFC 4928, section 3). */
+BEBA_INLINE int walk_mpls(beba_view v, struct beba_headers *h, struct beba_walk *w, uint32_t at)
 {
     unsigned n = 0;
     bool bottom;
 
-    BEBA_STAGE_ARG(h);
-    BEBA_STAGE_ARG(w);
     do {
         walk_payload(h, w, at);
         if (n == BEBA_MAX_MPLS) {
@@ -462,29 +468,30 @@ BEBA_STAGE int beba_walk_mpls(beba_view v, struct beba_headers *h, struct beba_w
         at += 4;
     } while (!bottom);
     walk_payload(h, w, at);
-    if (at >= w->end)
-        return 0;
-    return beba_walk_ip(v, h, w, beba_view8(v, at) >> 4, at);
+    w->at = at;
+    return at < w->end ? beba_view8(v, at) >> 4 : 0;
 }
 
+/* What has that EtherType: the version of IP in it, or what is not one; w->at = where. */
 BEBA_STAGE int beba_walk_network(beba_view v, struct beba_headers *h, struct beba_walk *w,
                                  uint32_t type, uint32_t at)
 {
     BEBA_STAGE_ARG(h);
     BEBA_STAGE_ARG(w);
     h->ether_type = (uint16_t)type;
+    w->at = at;
     switch (type) {
     case BEBA_ETH_IP4:
-        return beba_walk_ip(v, h, w, 4, at);
+        return 4;
     case BEBA_ETH_IP6:
-        return beba_walk_ip(v, h, w, 6, at);
+        return 6;
     case BEBA_ETH_ARP:
     case BEBA_ETH_RARP:
         walk_arp(v, h, w, at);
         return 0;
     case BEBA_ETH_MPLS:
     case BEBA_ETH_MPLS_UP:
-        return beba_walk_mpls(v, h, w, at);
+        return walk_mpls(v, h, w, at);
     case BEBA_ETH_PBB: /* IEEE 802.1Q, 9.7: type, TCI of 4 bytes, then the customer's frame */
         if (!walk_fits(w, at, 4))
             return 0;
@@ -497,13 +504,11 @@ BEBA_STAGE int beba_walk_network(beba_view v, struct beba_headers *h, struct beb
 }
 
 /* A length instead of a type: IEEE 802.2 LLC, and SNAP with an EtherType. */
-BEBA_STAGE int beba_walk_llc(beba_view v, struct beba_headers *h, struct beba_walk *w, uint32_t len,
-                             uint32_t at)
+BEBA_INLINE uint16_t walk_llc(beba_view v, struct beba_headers *h, struct beba_walk *w,
+                              uint32_t len, uint32_t at)
 {
     uint16_t type;
 
-    BEBA_STAGE_ARG(h);
-    BEBA_STAGE_ARG(w);
     if (len > 1500)
         return 0;
     if (at + len > w->wire)
@@ -514,17 +519,15 @@ BEBA_STAGE int beba_walk_llc(beba_view v, struct beba_headers *h, struct beba_wa
         (beba_view8(v, at + 5) && beba_view8(v, at + 5) != 0xf8))
         return 0;
     type = beba_view16(v, at + 6);
-    at += 8;
-    walk_payload(h, w, at);
-    if (type < BEBA_ETH_MIN)
-        return 0;
-    return beba_walk_network(v, h, w, type, at);
+    w->at = at + 8;
+    walk_payload(h, w, at + 8);
+    return type < BEBA_ETH_MIN ? 0 : type;
 }
 
-/* Everything behind a type field: tags, LLC, and network layers. The tag's layer starts at the type
- * field that announces it, two bytes before at. */
-BEBA_STAGE int beba_walk_tagged(beba_view v, struct beba_headers *h, struct beba_walk *w,
-                                uint32_t type, uint32_t at)
+/* Tags and LLC: the type behind them, or 0; w->at = where. The tag's layer starts at the type field
+ * that announces it, two bytes before at. */
+BEBA_STAGE uint32_t beba_walk_tags(beba_view v, struct beba_headers *h, struct beba_walk *w,
+                                   uint32_t type, uint32_t at)
 {
     BEBA_STAGE_ARG(h);
     BEBA_STAGE_ARG(w);
@@ -545,9 +548,22 @@ BEBA_STAGE int beba_walk_tagged(beba_view v, struct beba_headers *h, struct beba
         at += 4;
         walk_payload(h, w, at);
     }
-    if (type < BEBA_ETH_MIN)
-        return beba_walk_llc(v, h, w, type, at);
-    return beba_walk_network(v, h, w, type, at);
+    w->at = at;
+    return type < BEBA_ETH_MIN ? walk_llc(v, h, w, type, at) : type;
+}
+
+/* Everything behind a type field. */
+BEBA_INLINE void beba_walk_typed(beba_view v, struct beba_headers *h, struct beba_walk *w,
+                                 uint32_t type, uint32_t at)
+{
+    int version;
+
+    type = beba_walk_tags(v, h, w, type, at);
+    if (!type)
+        return;
+    version = beba_walk_network(v, h, w, type, w->at);
+    if (version)
+        beba_walk_all_ip(v, h, w, (uint32_t)version, w->at);
 }
 
 /* The start of every walk: cap bytes are here, wire were sent. */
@@ -570,26 +586,43 @@ BEBA_INLINE void beba_walk_end(struct beba_headers *h, const struct beba_walk *w
     h->flaws = w->flaws;
 }
 
+/* How most packets are walked, and what is behind all of it. True: done. */
+BEBA_INLINE bool walk_common(beba_view v, struct beba_headers *h, struct beba_walk *w,
+                             uint16_t type, uint32_t how)
+{
+    int proto;
+
+    h->ether_type = type;
+    if (how & BEBA_WALK_QUICK && type == BEBA_ETH_ARP)
+        return !(how & BEBA_BIT(ARP)) || walk_arp(v, h, w, 14);
+    proto = type == BEBA_ETH_IP4 ? walk_ip4(v, h, w, 14, how) : walk_ip6(v, h, w, 14, how);
+    if (proto < 0)
+        return proto == BEBA_WALK_DONE;
+    if (type == BEBA_ETH_IP6 && beba_ip6_is_ext((uint8_t)proto))
+        return false;
+    return walk_transport(v, h, w, (uint8_t)proto, w->at, how);
+}
+
+/* An Ethernet frame. False only of a quick walk. */
 BEBA_INLINE bool beba_walk_ethernet(beba_view v, struct beba_headers *h, struct beba_walk *w,
                                     uint32_t how)
 {
     uint16_t type;
 
     if (!walk_fits(w, 0, 14))
-        return false;
+        return !(how & BEBA_WALK_QUICK);
     type = beba_view16(v, 12);
     walk_found(h, w, BEBA_LAYER_ETH, 0);
+    if (how & BEBA_WALK_QUICK)
+        return (type == BEBA_ETH_IP4 || type == BEBA_ETH_IP6 || type == BEBA_ETH_ARP) &&
+               walk_common(v, h, w, type, how);
+#ifndef BEBA_VIEW_CHECKED
     if (type == BEBA_ETH_IP4) {
-        h->ether_type = type;
-        return walk_ip4(v, h, w, 14, how);
+        walk_common(v, h, w, type, how);
+        return true;
     }
-    if (how & BEBA_WALK_QUICK) {
-        h->ether_type = type;
-        if (type == BEBA_ETH_IP6)
-            return walk_ip6(v, h, w, 14, how);
-        return type == BEBA_ETH_ARP && (!(how & BEBA_BIT(ARP)) || walk_arp(v, h, w, 14));
-    }
-    beba_walk_tagged(v, h, w, type, 14);
+#endif
+    beba_walk_typed(v, h, w, type, 14);
     return true;
 }
 
