@@ -136,6 +136,10 @@ struct beba_flow {
  * them by now are left out. */
 bool beba_engine_next_flow(struct beba_engine *e, uint32_t table, uint64_t now, uint64_t *cursor,
                            struct beba_flow *out);
+/* An entry of a table's region, or a copy of one, as a flow; key points into it. False when
+ * timeouts have freed it by now. */
+bool beba_flow_of_entry(const struct beba_ft *ft, uint32_t table, struct beba_ft_entry *entry,
+                        uint64_t now, struct beba_flow *out);
 /* A register of a flow. */
 struct beba_u128 beba_flow_reg(const struct beba_table *t, const struct beba_flow *flow,
                                uint32_t reg);

@@ -106,18 +106,16 @@ static uint64_t born(uint32_t birth, uint64_t now)
     return ago < units ? (units - ago) << 24 : 0;
 }
 
-/* False when the entry is dead at now. */
-static bool view(const struct table *t, struct beba_ft_entry *entry, uint64_t now,
-                 struct beba_flow *out)
+bool beba_flow_of_entry(const struct beba_ft *ft, uint32_t table, struct beba_ft_entry *entry,
+                        uint64_t now, struct beba_flow *out)
 {
-    const struct beba_ft *ft = t->ft;
     struct beba_seen seen = {.state = entry->state, .entered = entry->entered, .used = entry->used};
 
     beba_timeouts_apply(beba_ft_states(ft), ft->n_states, &seen, now);
     if (beba_ft_is_over(ft, &seen))
         return false;
     *out = (struct beba_flow){
-        .table = t->code->id,
+        .table = table,
         .key = beba_ft_key(ft, entry),
         .state = seen.state,
         .entered = seen.entered,
@@ -129,6 +127,12 @@ static bool view(const struct table *t, struct beba_ft_entry *entry, uint64_t no
         out->deadline = next_deadline(&beba_ft_states(ft)[seen.state], seen.entered, seen.used);
     memcpy(out->regs, beba_ft_regs(ft, entry), ft->regs_size);
     return true;
+}
+
+static bool view(const struct table *t, struct beba_ft_entry *entry, uint64_t now,
+                 struct beba_flow *out)
+{
+    return beba_flow_of_entry(t->ft, t->code->id, entry, now, out);
 }
 
 bool beba_engine_next_flow(struct beba_engine *e, uint32_t table, uint64_t now, uint64_t *cursor,

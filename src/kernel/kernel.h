@@ -209,6 +209,8 @@ int beba_kernel_command(struct beba_kernel *k, struct beba_object_command *comma
 int64_t beba_kernel_sweep(struct beba_kernel *k, uint64_t now, struct beba_error *err);
 /* Samples one of every packets until then (kernel's clock); every 0 = stop. */
 void beba_kernel_sample(struct beba_kernel *k, uint32_t every, uint64_t until);
+/* Tells of entries that expire and are evicted, too. */
+void beba_kernel_all_events(struct beba_kernel *k, bool all);
 
 /* --- events ---------------------------------------------------------------------------------- */
 
