@@ -1,0 +1,377 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+/* The C that comes out, drawn. Of a program with one machine, port_knocking:
+ *
+ *     #define BEBA_TARGET_XDP 1
+ *     #include "emit/rt/start.h"            helpers, the packet, macros for what is below
+ *
+ *     struct shared {...}                   value of beba_shared: globals, arrays, small sets
+ *     struct cpu {...}                      value of beba_cpu: counters, scratch memory
+ *     BEBA_MAP(beba_shared, ...) ...        the maps of emit/object.h
+ *
+ *     struct regs_port_knocking {...}       registers as they lie in an entry
+ *     struct frame_port_knocking {...}      what is known of a packet while its rules run
+ *     #include "emit/rt/run.h"              events, verdicts, results; flow tables and their locks
+ *
+ *     lookup_key_port_knocking()            the key, in words
+ *     rare_port_knocking()                  what a lookup seldom needs, verified by itself
+ *     table_port_knocking()                 key, lock, lookup, timeouts; then the rules:
+ *
+ *         switch (f->seen) {
+ *         case 0: // closed
+ *     #line 26 "port_knocking.xfsm"
+ *             if ((HAS(UDP) && HAVE(UDP_DST) == 1111ull)) {
+ *                 x->rule = 1; beba_count(&cpu->rule[1], x);
+ *     #line 26 "port_knocking.xfsm"
+ *                 f->state = 1, f->went = true; // step1
+ *                 x->verdict = BEBA_VERDICT_DROP;
+ *                 goto ran;
+ *             }
+ *
+ *                                           then: the entry is stored, made or freed; unlock
+ *     beba_main()                           the packet through all tables, and what becomes of it
+ *     beba_control()                        changes of flows that user space asks for
+ *
+ * With more than one machine, or a large one, tables are global functions: the verifier looks at
+ * each once, by itself. The rules of a large machine are cut into functions rules_NAME_0, _1, ...
+ * What goes from one to the other goes through memory: struct beba_run and the frame. Pointers into
+ * maps and packets are taken anew in each.
+ *
+ * write.c puts lines and places, facts.c looks before, expr.c, stmt.c, rules.c, key.c and table.c
+ * write what they are named after, compile.c runs clang. */
+#include "emit/write.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Values of maps ----------------------------------------------------------------------------- */
+
+static void shared_type(struct emit *e)
+{
+    const struct beba_pipeline *p = e->p;
+
+    emit_blank(e);
+    emit_line(e, "struct shared {");
+    emit_line(e, "    struct beba_object_shared head;");
+    for (uint32_t i = 0; i < p->n_globals; i++)
+        emit_line(e, "    %s %s;", p->global[i].type.width > 64 ? "struct beba_u128" : "uint64_t",
+                  emit_global_name(e, i));
+    for (uint32_t i = 0; i < p->n_sets; i++)
+        if (e->layout.set[i])
+            emit_line(e, "    uint64_t set_%" PRIu32 "[1024]; /* %s */", i,
+                      emit_name(e, p->set[i].name, "set", i));
+    for (uint32_t i = 0; i < p->n_arrays; i++) {
+        const struct beba_array *a = &p->array[i];
+
+        emit_line(e, "    %s %s[%" PRIu64 "] __attribute__((aligned(8)));",
+                  e->layout.cell_size[i] == 4 ? "uint32_t" : "uint64_t", emit_array_name(e, i),
+                  (uint64_t)(a->rows ? a->rows : 1) * (a->columns ? a->columns : 1));
+    }
+    emit_line(e, "} __attribute__((aligned(8)));");
+    emit_line(e, "_Static_assert(sizeof(struct shared) == %" PRIu64 ", \"\");",
+              e->layout.shared_size);
+}
+
+static void cpu_type(struct emit *e)
+{
+    const struct beba_pipeline *p = e->p;
+
+    emit_blank(e);
+    emit_line(e, "struct cpu {");
+    emit_line(e, "    struct beba_object_cpu head;");
+    emit_line(e, "    struct beba_object_table table[%" PRIu32 "];", p->n_tables);
+    if (p->n_rules)
+        emit_line(e, "    struct beba_object_counter rule[%" PRIu32 "];", p->n_rules);
+    if (p->n_counters)
+        emit_line(e, "    struct beba_object_counter counter[%" PRIu32 "];", p->n_counters);
+    emit_line(e, "    struct beba_scratch scratch;");
+    emit_line(e, "    uint8_t spare[%" PRIu32 " - sizeof(struct beba_scratch)];",
+              e->layout.cpu_size - e->layout.scratch);
+    emit_line(e, "};");
+    emit_line(e, "_Static_assert(__builtin_offsetof(struct cpu, scratch) == %" PRIu32 ", \"\");",
+              e->layout.scratch);
+    emit_line(e, "_Static_assert(sizeof(struct cpu) == %" PRIu32 ", \"\");", e->layout.cpu_size);
+}
+
+/* Maps --------------------------------------------------------------------------------------- */
+
+static void flow_maps(struct emit *e)
+{
+    for (uint32_t i = 0; i < e->p->n_tables; i++) {
+        if (!e->facts[i].keyed)
+            continue;
+        emit_blank(e);
+        emit_line(e, "/* Flows of machine %s, up to %" PRIu64 ". */", e->facts[i].name,
+                  e->p->table[i].capacity);
+        emit_line(e, "struct region_%" PRIu32 " {", i);
+        emit_line(e, "    uint8_t bytes[%" PRIu64 " + BEBA_OBJECT_SLACK];", e->layout.region[i]);
+        emit_line(e, "};");
+        emit_line(e, "BEBA_ARRAY(flows_%" PRIu32 ", 1, struct region_%" PRIu32 ");", i, i);
+    }
+}
+
+static void set_maps(struct emit *e)
+{
+    for (uint32_t i = 0; i < e->p->n_sets; i++) {
+        if (e->layout.set[i])
+            continue;
+        emit_blank(e);
+        emit_line(e, "/* Set %s. */", emit_name(e, e->p->set[i].name, "set", i));
+        emit_line(e, "BEBA_SET(set_%" PRIu32 ", %u);", i, (e->p->set[i].type.width + 7u) / 8);
+    }
+}
+
+/* Flow tables -------------------------------------------------------------------------------- */
+
+static void shapes(struct emit *e)
+{
+    emit_blank(e);
+    emit_line(e, "/* What state/ft_shared.h does seldom: a function a machine. */");
+    for (uint32_t i = 0; i < e->p->n_tables; i++) {
+        const struct beba_table *t = &e->p->table[i];
+        const char *name = e->facts[i].name;
+
+        if (!e->facts[i].keyed)
+            continue;
+        emit_line(e, "struct key_%s {", name);
+        emit_line(e, "    uint32_t word[%" PRIu32 "];", t->lookup.padded / 4);
+        emit_line(e, "};");
+        emit_line(e,
+                  "uint64_t rare_%s(uint32_t op, const struct key_%s *key, uint64_t hash, "
+                  "uint64_t now, uint64_t token);",
+                  name, name);
+        emit_line(e,
+                  "#define SHAPE_%s BEBA_SHAPE(%" PRIu32 ", %" PRIu32 ", %" PRIu32 ", %" PRIu32
+                  ", %" PRIu64 "ull)",
+                  name, i, t->lookup.size, t->regs_size, t->n_states, e->layout.region[i]);
+    }
+    emit_line(e, "BEBA_INLINE uint64_t beba_rare(uint32_t table, uint32_t op, const uint32_t *key, "
+                 "uint64_t hash, uint64_t now, uint64_t token)");
+    emit_line(e, "{");
+    emit_line(e, "    switch (table) {");
+    for (uint32_t i = 0; i < e->p->n_tables; i++) {
+        if (!e->facts[i].keyed)
+            continue;
+        emit_line(e, "    case %" PRIu32 ":", i);
+        emit_line(e,
+                  "        return rare_%s(op, (const struct key_%s *)(const void *)key, hash, "
+                  "now, token);",
+                  e->facts[i].name, e->facts[i].name);
+    }
+    emit_line(e, "    }");
+    emit_line(e, "    return token;");
+    emit_line(e, "}");
+}
+
+static void rare(struct emit *e, uint32_t i)
+{
+    const char *name = e->facts[i].name;
+
+    emit_blank(e);
+    emit_line(e,
+              "__attribute__((noinline)) uint64_t rare_%s(uint32_t op, const struct key_%s *key, "
+              "uint64_t hash, uint64_t now, uint64_t token)",
+              name, name);
+    emit_line(e, "{");
+    emit_line(e, "    struct beba_ft *ft = beba_region(&flows_%" PRIu32 ");", i);
+    emit_blank(e);
+    emit_line(e, "    if (!ft || !key)");
+    emit_line(e, "        return BEBA_HELD_NOT_HAD;");
+    emit_line(e,
+              "    return beba_held_rare(ft, SHAPE_%s, (enum beba_held_op)op, key->word, hash, "
+              "now, token, NULL);",
+              name);
+    emit_line(e, "}");
+}
+
+static void control(struct emit *e)
+{
+    bool any = false;
+
+    for (uint32_t i = 0; i < e->p->n_tables; i++) {
+        const char *name = e->facts[i].name;
+
+        if (!e->facts[i].keyed)
+            continue;
+        any = true;
+        emit_blank(e);
+        emit_line(e, "/* What user space asks for in machine %s. */", name);
+        emit_line(e, "#define BEBA_FLOWS_%s flows_%" PRIu32, name, i);
+        emit_line(e, "BEBA_CONTROL(%s)", name);
+    }
+    if (!any)
+        return;
+    emit_blank(e);
+    emit_line(e, "BEBA_INLINE int beba_control_table(struct beba_object_command *c)");
+    emit_line(e, "{");
+    emit_line(e, "    switch (c->table) {");
+    for (uint32_t i = 0; i < e->p->n_tables; i++)
+        if (e->facts[i].keyed)
+            emit_line(e, "    case %" PRIu32 ":\n        return control_%s(c);", i,
+                      e->facts[i].name);
+    emit_line(e, "    }");
+    emit_line(e, "    return -BEBA_EINVAL;");
+    emit_line(e, "}");
+    emit_blank(e);
+    emit_line(e, "BEBA_CONTROL_PROGRAM");
+}
+
+/* The program -------------------------------------------------------------------------------- */
+
+static void start(struct emit *e)
+{
+    const char *file = e->opts->file ? e->opts->file : e->p->name;
+
+    emit(e, "/* ");
+    emit_comment(e, file ? file : "A program");
+    emit(e, ", compiled by beba for %s: do not change. */\n", beba_target_name(e->target));
+    emit_line(e, "#define BEBA_TARGET_%s 1", e->target == BEBA_TARGET_XDP ? "XDP" : "TC");
+    if (e->random)
+        emit_line(e, "#define BEBA_DRAWS 1");
+    emit_line(e, "#define BEBA_WANT 0x%" PRIx32 "u /* layers */", e->layers);
+    if (e->edits)
+        emit_line(e, "#define BEBA_EDITS 1");
+    emit_line(e, "#include \"emit/rt/start.h\"");
+}
+
+static void main_function(struct emit *e)
+{
+    emit_blank(e);
+    emit_line(e, "BEBA_SECTION(\"%s\") int beba_main(beba_ctx *ctx)",
+              e->target == BEBA_TARGET_XDP ? "xdp" : "tc");
+    emit_line(e, "{");
+    if (e->global) {
+        emit_line(e, "    BEBA_BEGIN_AT(&cpu->scratch.run);");
+    } else {
+        emit_line(e, "    struct beba_run run;");
+        emit_line(e, "    BEBA_BEGIN_AT(&run);");
+    }
+    emit_blank(e);
+    for (uint32_t i = 0; i < e->p->n_tables; i++) {
+        emit_line(e, "    table_%s(ctx, x);", e->facts[i].name);
+        if (i + 1 < e->p->n_tables)
+            emit_line(e, "    if (x->verdict != BEBA_VERDICT_NEXT)\n        goto end;");
+    }
+    if (e->p->n_tables > 1)
+        emit_line(e, "end:");
+    emit_line(e, "    return beba_end(ctx, x, &cpu->head, &cpu->scratch);");
+    emit_line(e, "}");
+}
+
+/* A string literal a line. */
+static void literal(struct emit *e, const char *text, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        unsigned char c = (unsigned char)text[i];
+
+        if (!i || text[i - 1] == '\n')
+            emit(e, i ? "\"\n        \"" : "\"");
+        if (c == '\n')
+            emit(e, "\\n");
+        else if (c == '"' || c == '\\' || c == '?')
+            emit(e, "\\%c", c);
+        else if (c < ' ' || c > '~')
+            emit(e, "\\%03o", c);
+        else
+            beba_strbuf_putc(e->out, (char)c);
+    }
+    emit(e, n ? "\"" : "\"\"");
+}
+
+/* The source text, for whoever looks at the object later. */
+static void text_section(struct emit *e)
+{
+    const char *file = e->opts->file ? e->opts->file : "";
+    size_t n = strlen(file);
+
+    emit_blank(e);
+    emit_line(e, "struct beba_meta_value {");
+    emit_line(e, "    struct beba_object_meta head;");
+    emit_line(e, "    char text[%zu];", e->opts->text_size + 1);
+    emit_line(e, "};");
+    emit_line(e, "BEBA_ARRAY(beba_meta, 1, struct beba_meta_value);");
+    emit_blank(e);
+    emit_line(e, "const struct beba_meta_value beba_text BEBA_SECTION(\"beba.text\") = {");
+    emit_line(e, "    .head = {BEBA_OBJECT_MAGIC, BEBA_OBJECT_VERSION, %u, %zu, 0,", e->target,
+              e->opts->text_size);
+    emit(e, "             ");
+    literal(e, n < 256 ? file : file + n - 255, n < 256 ? n : 255);
+    emit(e, "},\n    .text =\n        ");
+    literal(e, e->opts->text ? e->opts->text : "", e->opts->text ? e->opts->text_size : 0);
+    emit(e, ",\n};\n");
+    emit_blank(e);
+    emit_line(e, "char beba_license[] BEBA_SECTION(\"license\") = \"Dual BSD/GPL\";");
+}
+
+static void program(struct emit *e)
+{
+    start(e);
+    shared_type(e);
+    cpu_type(e);
+    emit_blank(e);
+    emit_line(e, "#include \"emit/rt/maps.h\"");
+    flow_maps(e);
+    set_maps(e);
+    shapes(e);
+    emit_blank(e);
+    emit_line(e, "#include \"emit/rt/run.h\"");
+    for (uint32_t i = 0; i < e->p->n_tables; i++)
+        emit_table_types(e, i);
+    for (uint32_t i = 0; i < e->p->n_tables; i++) {
+        const struct beba_table *t = &e->p->table[i];
+
+        if (!e->facts[i].keyed)
+            continue;
+        emit_key(e, i, &t->lookup, "lookup");
+        if (t->two_keys)
+            emit_key(e, i, &t->update, "update");
+        rare(e, i);
+    }
+    for (uint32_t i = 0; i < e->p->n_tables; i++)
+        if (e->facts[i].peeked && e->facts[i].keyed)
+            emit_peek(e, i);
+    for (uint32_t i = 0; i < e->p->n_tables; i++)
+        emit_table(e, i);
+    main_function(e);
+    control(e);
+    text_section(e);
+}
+
+static int unsupported(struct emit *e, struct beba_error *err)
+{
+    struct beba_diags diags = {0};
+    int rc = 0;
+
+    beba_target_check(e->p, e->target, &diags);
+    for (uint32_t i = 0; i < diags.n && !rc; i++)
+        if (diags.diag[i].severity == BEBA_ERROR)
+            rc = beba_error_set(err, -ENOTSUP, "%s", diags.diag[i].message);
+    beba_diags_free(&diags);
+    return rc;
+}
+
+int beba_emit_c(const struct beba_pipeline *p, enum beba_target target,
+                const struct beba_emit_opts *opts, struct beba_strbuf *out, struct beba_error *err)
+{
+    static const struct beba_emit_opts none;
+    struct emit e = {.p = p, .target = target, .opts = opts ? opts : &none, .out = out, .line = 1};
+    int rc;
+
+    if (target != BEBA_TARGET_XDP && target != BEBA_TARGET_TC)
+        return beba_error_set(err, -ENOTSUP, "no C is written for target %s",
+                              beba_target_name(target));
+    e.source = (struct beba_source){e.opts->file, e.opts->text, e.opts->text_size};
+    e.own = (struct beba_sources){.source = &e.source, .n = e.opts->text && e.opts->file};
+    rc = unsupported(&e, err);
+    if (!rc)
+        rc = beba_object_layout(p, &e.arena, &e.layout, err);
+    if (!rc)
+        rc = emit_facts(&e, err);
+    if (!rc)
+        program(&e);
+    if (!rc && out->failed)
+        rc = beba_error_set(err, -ENOMEM, "out of memory");
+    beba_arena_free(&e.arena);
+    return rc;
+}

@@ -1,0 +1,157 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+/* The flow tables of a program: state/ft_shared.h with this program's counters and events, and what
+ * a machine does with an entry besides. */
+#ifndef BEBA_EMIT_RT_FLOW_H
+#define BEBA_EMIT_RT_FLOW_H
+
+#include "emit/rt/event.h"
+
+/* Sizes of table i as constants, so that the verifier knows them. */
+#define BEBA_SHAPE(i, key_size, regs_size, n_states, size)                                   \
+    ({                                                                                       \
+        struct beba_ft_shape shape_ = beba_ft_shape_in(key_size, regs_size, n_states, size); \
+        shape_.table = (i);                                                                  \
+        shape_;                                                                              \
+    })
+
+#define BEBA_FT_COUNT(ft, shape, name, n)            \
+    do {                                             \
+        struct cpu *here_ = beba_cpu_here();         \
+        if (here_)                                   \
+            here_->table[(shape).table].name += (n); \
+    } while (0)
+#define BEBA_FT_EVICTED(ft, shape, entry, arg)              beba_evicted(ft, shape, entry)
+#define BEBA_FT_EXPIRED(ft, shape, entry, seen, freed, arg) beba_expired(ft, shape, entry, seen)
+#define BEBA_FT_TSO                                         beba_config.tso
+#define BEBA_FT_RARE(ft, shape, op, key, hash, now, token, arg) \
+    beba_rare((shape).table, op, key, hash, now, token)
+
+struct beba_ft;
+struct beba_ft_entry;
+struct beba_ft_shape;
+struct beba_seen;
+BEBA_INLINE void beba_evicted(struct beba_ft *ft, struct beba_ft_shape shape,
+                              const struct beba_ft_entry *e);
+BEBA_INLINE void beba_expired(struct beba_ft *ft, struct beba_ft_shape shape,
+                              const struct beba_ft_entry *e, const struct beba_seen *seen);
+
+#include "state/ft_shared.h"
+
+/* Events of entries are wanted only while somebody looks. */
+BEBA_INLINE struct beba_object_event *beba_entry_event(struct beba_ft *ft,
+                                                       struct beba_ft_shape shape,
+                                                       const struct beba_ft_entry *e, uint32_t kind,
+                                                       uint64_t time)
+{
+    struct shared *shared = beba_shared_here();
+    struct cpu *cpu = beba_cpu_here();
+    struct beba_object_event *event;
+
+    if (!shared || !cpu || !shared->head.all_events)
+        return NULL;
+    event = beba_event_of(&cpu->head, shape.table, kind, time ? time : cpu->scratch.now);
+    if (!event)
+        return NULL;
+    event->from = e->state;
+    beba_event_key(event, (const uint32_t *)(const void *)e->body, ft->key_size, shape.words * 4);
+    return event;
+}
+
+BEBA_INLINE void beba_evicted(struct beba_ft *ft, struct beba_ft_shape shape,
+                              const struct beba_ft_entry *e)
+{
+    struct beba_object_event *event = beba_entry_event(ft, shape, e, BEBA_EVENT_EVICTED, 0);
+
+    if (event)
+        beba_event_send(event);
+}
+
+BEBA_INLINE void beba_expired(struct beba_ft *ft, struct beba_ft_shape shape,
+                              const struct beba_ft_entry *e, const struct beba_seen *seen)
+{
+    struct beba_object_event *event =
+        beba_entry_event(ft, shape, e, BEBA_EVENT_EXPIRED, seen->deadline);
+
+    if (!event)
+        return;
+    event->to = seen->state;
+    beba_event_send(event);
+}
+
+/* Packets ------------------------------------------------------------------------------------ */
+
+/* False when surely no timeout of the entry is due. */
+BEBA_INLINE bool beba_may_be_due(struct beba_ft *ft, struct beba_ft_shape shape,
+                                 const struct beba_ft_entry *e, uint64_t now)
+{
+    uint32_t state = e->state;
+    const struct beba_timeouts *t;
+
+    BEBA_HIDE(state);
+    if (state >= shape.n_states)
+        return false;
+    t = BEBA_FT_STATES(ft) + state;
+    return (t->idle && now - e->used >= t->idle) || (t->hard && now - e->entered >= t->hard);
+}
+
+/* Applies due timeouts to the entry that is held; a lookup uses it. */
+BEBA_INLINE void beba_observe(struct beba_run *x, struct beba_ft *ft, struct beba_ft_shape shape,
+                              const uint32_t *key, uint64_t hash, struct beba_held *held,
+                              bool lookup)
+{
+    struct beba_ft_entry *e = held->entry;
+    struct beba_seen seen;
+
+    if (!e)
+        return;
+    if (__builtin_expect(beba_may_be_due(ft, shape, e, x->p.now), 0)) {
+        seen = (struct beba_seen){.state = e->state, .entered = e->entered, .used = e->used};
+        beba_timeouts_apply(BEBA_FT_STATES(ft), shape.n_states, &seen, x->p.now);
+        if (seen.expired) {
+            BEBA_FT_COUNT(ft, shape, expiries, 1);
+            beba_expired(ft, shape, e, &seen);
+            if (beba_ft_is_over(ft, &seen)) {
+                beba_held_remove(ft, shape, key, hash, held);
+                return;
+            }
+            e->state = seen.state;
+            e->entered = seen.entered;
+            e->used = seen.used;
+        }
+    }
+    if (lookup)
+        e->used = x->p.now;
+}
+
+/* Room for an entry of a key that is held without one. */
+BEBA_INLINE int beba_room(struct beba_run *x, struct beba_ft *ft, struct beba_ft_shape shape,
+                          const uint32_t *key, uint64_t hash, uint64_t *token)
+{
+    struct beba_held held = {.token = *token};
+    int answer;
+
+    if (!ft)
+        return BEBA_HELD_BUSY;
+    held.first = BEBA_FT_BUCKET(ft, shape, beba_ft_first(ft, hash));
+    answer = (int)beba_held_room(ft, shape, key, hash, x->p.now, &held);
+    *token = held.token;
+    return answer;
+}
+
+/* The state of a key's entry as a packet would see it; 0 when there is none. */
+BEBA_INLINE uint32_t beba_peek_state(struct beba_run *x, struct beba_ft *ft,
+                                     struct beba_ft_shape shape, const uint32_t *key)
+{
+    struct beba_seen seen = {0};
+
+    if (beba_held_peek(ft, shape, key, beba_ft_hash_as(ft, shape, key), &seen) <= 0)
+        return 0;
+    beba_timeouts_apply(BEBA_FT_STATES(ft), shape.n_states, &seen, x->p.now);
+    return seen.state;
+}
+
+/* User space --------------------------------------------------------------------------------- */
+
+enum { BEBA_ENOENT = 2, BEBA_EBUSY = 16, BEBA_EINVAL = 22, BEBA_ENOSPC = 28 };
+
+#endif

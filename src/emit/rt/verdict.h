@@ -1,0 +1,201 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+/* The beginning and the end of a packet: what it brings, and what becomes of it. */
+#ifndef BEBA_EMIT_RT_VERDICT_H
+#define BEBA_EMIT_RT_VERDICT_H
+
+#include "emit/rt/event.h"
+
+#ifdef BEBA_TARGET_XDP
+enum { BEBA_ACT_PASS = XDP_PASS, BEBA_ACT_DROP = XDP_DROP };
+#else
+enum { BEBA_ACT_PASS = TC_ACT_OK, BEBA_ACT_DROP = TC_ACT_SHOT };
+#endif
+
+/* Beginning ---------------------------------------------------------------------------------- */
+
+BEBA_INLINE uint32_t beba_port_of(beba_ctx *ctx, const struct beba_object_shared *shared)
+{
+    uint32_t ifindex = ctx->ingress_ifindex, *port;
+
+    if (beba_config.test)
+        return shared->test_in_port;
+    if (beba_config.single_port)
+        return beba_config.single_port;
+    port = bpf_map_lookup_elem(&beba_in_port, &ifindex);
+    return port ? *port : 0;
+}
+
+BEBA_INLINE bool beba_sample_now(const struct beba_run *x, const struct beba_object_cpu *head,
+                                 const struct beba_object_shared *shared)
+{
+    uint32_t every = shared->sample_every;
+
+    return __builtin_expect(shared->sample_until > x->p.now, 0) &&
+           (every <= 1 || head->packets % every == 0);
+}
+
+BEBA_INLINE void beba_begin(beba_ctx *ctx, struct beba_run *x, struct beba_object_cpu *head,
+                            struct beba_object_shared *shared, struct beba_scratch *scratch)
+{
+    beba_pkt_parse(ctx, &x->p, BEBA_WANT);
+    x->p.now = beba_config.test ? shared->test_now : bpf_ktime_get_ns();
+    x->p.in_port = x->p.in_phy_port = beba_port_of(ctx, shared);
+    x->number = x->draws = 0;
+    x->reason = BEBA_REASON_END;
+    x->verdict = BEBA_VERDICT_NEXT;
+    x->rule = BEBA_NO_RULE;
+    x->table = x->port = 0;
+#ifdef BEBA_DRAWS
+    x->number = __sync_fetch_and_add(&shared->packets, 1);
+#endif
+    scratch->now = x->p.now;
+    x->sampled = beba_sample_now(x, head, shared);
+    if (x->sampled)
+        beba_sample_take(ctx, x, &scratch->sample, x->p.len);
+    head->packets++;
+    head->bytes += x->p.len;
+}
+
+#define BEBA_BEGIN_AT(run_)                     \
+    struct cpu *cpu = beba_cpu_here();          \
+    struct shared *shared = beba_shared_here(); \
+    struct beba_run *x = (run_);                \
+                                                \
+    if (!cpu || !shared)                        \
+        return BEBA_ACT_DROP;                   \
+    beba_begin(ctx, x, &cpu->head, &shared->head, &cpu->scratch)
+
+/* The end ------------------------------------------------------------------------------------ */
+
+BEBA_INLINE int beba_lost(struct beba_object_cpu *head)
+{
+    head->redirect_failed++;
+    return BEBA_ACT_DROP;
+}
+
+#ifdef BEBA_TARGET_XDP
+BEBA_INLINE int beba_output(beba_ctx *ctx, struct beba_object_cpu *head, uint32_t port)
+{
+    int action = (int)bpf_redirect_map(&beba_ports, port, XDP_DROP);
+
+    (void)ctx;
+    return action == XDP_REDIRECT ? action : beba_lost(head);
+}
+
+BEBA_INLINE int beba_flood(beba_ctx *ctx, struct beba_object_cpu *head)
+{
+    int action = (int)bpf_redirect_map(&beba_ports, 0, BPF_F_BROADCAST | BPF_F_EXCLUDE_INGRESS);
+
+    (void)ctx;
+    return action == XDP_REDIRECT ? action : beba_lost(head);
+}
+
+BEBA_INLINE int beba_reply(beba_ctx *ctx)
+{
+    (void)ctx;
+    return XDP_TX;
+}
+#else
+BEBA_INLINE int beba_output(beba_ctx *ctx, struct beba_object_cpu *head, uint32_t port)
+{
+    uint32_t *ifindex = bpf_map_lookup_elem(&beba_ports, &port);
+
+    (void)ctx;
+    return ifindex ? (int)bpf_redirect(*ifindex, 0) : beba_lost(head);
+}
+
+struct beba_flooding {
+    beba_ctx *ctx;
+    uint32_t from;
+};
+
+static long beba_flood_one(void *map, const void *port, uint32_t *ifindex, struct beba_flooding *f)
+{
+    (void)map, (void)port;
+    if (*ifindex != f->from)
+        bpf_clone_redirect(f->ctx, *ifindex, 0);
+    return 0;
+}
+
+BEBA_INLINE int beba_flood(beba_ctx *ctx, struct beba_object_cpu *head)
+{
+    struct beba_flooding f = {.ctx = ctx, .from = ctx->ifindex};
+
+    (void)head;
+    bpf_for_each_map_elem(&beba_ports, beba_flood_one, &f, 0);
+    return TC_ACT_SHOT;
+}
+
+BEBA_INLINE int beba_reply(beba_ctx *ctx)
+{
+    return (int)bpf_redirect(ctx->ifindex, 0);
+}
+
+/* A copy of the packet as it is now. */
+BEBA_INLINE void beba_run_mirror(beba_ctx *ctx, struct beba_run *x, struct beba_object_cpu *head,
+                                 uint64_t port)
+{
+    uint32_t p = (uint32_t)port, *ifindex = bpf_map_lookup_elem(&beba_ports, &p);
+
+    (void)x;
+    if (!ifindex || bpf_clone_redirect(ctx, *ifindex, 0))
+        head->mirrors_lost++;
+}
+
+/* The kernel takes a recorded queue, counted from 1, where nothing else chooses one. */
+BEBA_INLINE void beba_run_queue(beba_ctx *ctx, uint64_t queue)
+{
+    ctx->queue_mapping = (uint32_t)queue + 1;
+}
+#endif
+
+BEBA_INLINE int beba_act(beba_ctx *ctx, struct beba_run *x, struct beba_object_cpu *head)
+{
+    switch (x->verdict) {
+    case BEBA_VERDICT_PASS:
+        return BEBA_ACT_PASS;
+    case BEBA_VERDICT_OUTPUT:
+        return beba_output(ctx, head, x->port);
+    case BEBA_VERDICT_REPLY:
+        return beba_reply(ctx);
+    case BEBA_VERDICT_FLOOD:
+        return beba_flood(ctx, head);
+    default:
+        return BEBA_ACT_DROP;
+    }
+}
+
+BEBA_INLINE int beba_end(beba_ctx *ctx, struct beba_run *x, struct beba_object_cpu *head,
+                         struct beba_scratch *scratch)
+{
+    uint32_t verdict, reason;
+
+    if (x->verdict == BEBA_VERDICT_NEXT) {
+        x->verdict = BEBA_VERDICT_PASS;
+        x->reason = BEBA_REASON_END;
+    }
+    verdict = x->verdict;
+    BEBA_HIDE(verdict);
+    if (verdict < BEBA_OBJECT_VERDICTS)
+        head->verdict[verdict]++;
+    reason = x->reason;
+    BEBA_HIDE(reason);
+    if (reason < BEBA_OBJECT_REASONS)
+        head->reason[reason]++;
+    if (beba_config.test || x->sampled || x->verdict == BEBA_VERDICT_PUNT) {
+        head->result = (struct beba_object_result){.verdict = (uint8_t)x->verdict,
+                                                   .reason = (uint8_t)x->reason,
+                                                   .port = x->port,
+                                                   .table = x->table,
+                                                   .rule = x->rule};
+        if (x->verdict == BEBA_VERDICT_PUNT && !x->sampled)
+            beba_sample_take(ctx, x, &scratch->sample, x->p.len);
+        if (x->verdict == BEBA_VERDICT_PUNT || x->sampled)
+            beba_sample_send(head, &scratch->sample, &head->result);
+    }
+    if (!beba_config.test) /* which compares bytes: a tag beside the packet is none of them */
+        beba_pkt_finish(ctx, &x->p);
+    return beba_act(ctx, x, head);
+}
+
+#endif

@@ -1,0 +1,108 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+/* What the files of the emitter share. Private to emit/. */
+#ifndef BEBA_EMIT_WRITE_H
+#define BEBA_EMIT_WRITE_H
+
+#include "base/error.h"
+#include "emit/emit.h"
+#include "emit/object.h"
+
+enum {
+    RULES_INLINE = 32,   /* rules of a table that is one function */
+    WEIGHT_INLINE = 900, /* expressions and statements of a table that is one function */
+    WEIGHT_CHUNK = 300,  /* of the rules that share a function */
+    RULES_CHUNK = 24,
+    LIST_CHAIN = 4,    /* ranges that are compared one after the other; more are halved first */
+    FRAME_STACK = 160, /* bytes of a frame that may lie on the stack */
+};
+
+/* What is known of a table before it is written. */
+struct table_facts {
+    const char *name; /* "port_knocking": unique, a C identifier with no meaning of its own */
+    bool may_lack[BEBA_MAX_LETS]; /* lets that may be of an absent field */
+    bool keyed;                   /* it has a key */
+    bool timed;                   /* a state of it has a timeout */
+    bool peeked;                  /* another table asks for its state */
+    bool assigns, goes;           /* a rule assigns registers, enters states */
+    bool creates;                 /* a rule may make an entry */
+    bool forward;                 /* a rule asks for the direction */
+    uint32_t steps;               /* timeouts in a row before they repeat, at most */
+    uint32_t n_chunks;            /* functions that hold its rules; 0: the table's own */
+    uint32_t frame_size;          /* bytes, about */
+};
+
+struct emit {
+    const struct beba_pipeline *p;
+    enum beba_target target;
+    const struct beba_emit_opts *opts;
+    struct beba_sources own;
+    struct beba_source source;
+    struct beba_strbuf *out;
+    struct beba_arena arena;
+    struct beba_object_layout layout;
+    struct table_facts *facts;
+    bool global;                /* tables are functions that the verifier looks at one by one */
+    bool random;                /* some table draws */
+    bool edits;                 /* some table writes fields, or pushes, pops, swaps */
+    uint32_t layers;            /* that the program reads */
+    const struct beba_table *t; /* the one being written */
+    uint32_t ti;
+    unsigned indent;
+    uint32_t known;     /* layers that the packet surely has where the next expression stands */
+    const char *absent; /* name of the flag that reading an absent field sets; NULL: nobody asks */
+    unsigned n_temps;
+    size_t counted; /* of out: bytes whose newlines are in line */
+    unsigned line;
+    bool away; /* #line says that this is the program's text */
+};
+
+/* write.c: text */
+void emit(struct emit *e, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+/* A line of its own, indented. */
+void emit_line(struct emit *e, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+void emit_blank(struct emit *e);
+void emit_indent(struct emit *e);
+/* From here on the text is that of the program at loc; that of this file. */
+void emit_at(struct emit *e, struct beba_loc loc);
+void emit_here(struct emit *e);
+/* "name", when it is a C identifier; else "kind_3". */
+const char *emit_name(struct emit *e, const char *name, const char *kind, uint32_t i);
+/* A comment's text: no end of comment in it. */
+void emit_comment(struct emit *e, const char *text);
+
+/* expr.c */
+void emit_value(struct emit *e, const struct beba_expr *x);
+void emit_wide(struct emit *e, const struct beba_expr *x);
+void emit_truth(struct emit *e, const struct beba_expr *x);
+/* let slot = value, and whether it read an absent field. */
+void emit_let(struct emit *e, uint32_t slot, const struct beba_expr *x);
+/* True when the expression can have read an absent field. */
+bool emit_may_lack(const struct table_facts *facts, const struct beba_expr *x);
+const char *emit_let_name(struct emit *e, uint32_t slot);
+const char *emit_reg_name(struct emit *e, const struct beba_table *t, uint32_t reg);
+const char *emit_global_name(struct emit *e, uint32_t i);
+const char *emit_array_name(struct emit *e, uint32_t i);
+/* The number of a cell, in a variable i_<n>, which is returned; statements, not an expression. */
+void emit_cell_index(struct emit *e, uint32_t array, const struct beba_expr *row,
+                     const struct beba_expr *column);
+const char *emit_combine(unsigned assign);
+
+/* stmt.c */
+void emit_body(struct emit *e, const struct beba_body *body);
+void emit_verdict(struct emit *e, const struct beba_verdict *v);
+
+/* facts.c */
+int emit_facts(struct emit *e, struct beba_error *err);
+uint32_t emit_rule_weight(const struct beba_rule *r);
+
+/* table.c, key.c */
+void emit_table(struct emit *e, uint32_t i);
+void emit_table_call(struct emit *e, uint32_t i);
+void emit_key(struct emit *e, uint32_t i, const struct beba_key *key, const char *which);
+void emit_table_types(struct emit *e, uint32_t i);
+void emit_peek(struct emit *e, uint32_t i);
+/* rules.c */
+void emit_rules(struct emit *e);
+void emit_chunks(struct emit *e);
+
+#endif
