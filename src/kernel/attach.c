@@ -173,7 +173,7 @@ int beba_kernel_attach(const void *object, size_t size, const struct beba_pipeli
     opts.port = port;
     rc = kernel_root(opts.root, root, err);
     if (!rc)
-        rc = kernel_name(opts.name, p, name, err);
+        rc = beba_kernel_name_of(opts.name, p, name, err);
     if (!rc)
         rc = number_ports(given, port, err);
     if (rc)
@@ -209,7 +209,7 @@ int beba_kernel_detach(const char *given, const char *name, struct beba_error *e
     int rc = kernel_root(given, root, err), lock;
 
     if (!rc)
-        rc = kernel_name(name, NULL, good, err);
+        rc = beba_kernel_name_of(name, NULL, good, err);
     if (rc)
         return rc;
     lock = kernel_lock(root, true, false, err);

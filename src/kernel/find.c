@@ -191,7 +191,7 @@ int beba_kernel_open(const char *given, const char *name, struct beba_kernel **o
     int rc = kernel_root(given, root, err), lock;
 
     if (!rc)
-        rc = kernel_name(name, NULL, good, err);
+        rc = beba_kernel_name_of(name, NULL, good, err);
     if (rc)
         return rc;
     lock = kernel_lock(root, false, false, err);

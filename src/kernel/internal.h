@@ -23,8 +23,6 @@ enum {
 
 /* The root that holds, without a slash at the end. */
 int kernel_root(const char *given, char out[ROOT_MAX], struct beba_error *err);
-int kernel_name(const char *given, const struct beba_pipeline *p, char out[BEBA_KERNEL_NAME],
-                struct beba_error *err);
 /* "link_xdp_1_eth0", and back; false when it is the name of no attachment. */
 void point_name(const struct beba_kernel_device *d, char out[64]);
 bool point_parse(const char *name, struct beba_kernel_device *out);

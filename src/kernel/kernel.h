@@ -98,6 +98,10 @@ int beba_kernel_load(const void *object, size_t size, const struct beba_pipeline
 int beba_kernel_attach(const void *object, size_t size, const struct beba_pipeline *p,
                        const struct beba_kernel_opts *opts, struct beba_error *err);
 
+/* The name that a deployment gets: given, or made from the pipeline's. -EINVAL. */
+int beba_kernel_name_of(const char *given, const struct beba_pipeline *p,
+                        char out[BEBA_KERNEL_NAME], struct beba_error *err);
+
 /* What a replacement could not take along; flows is how many it concerns. */
 struct beba_kernel_loss {
     char what[192]; /* "state step1 of port_knocking: the new program has none" */

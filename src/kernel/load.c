@@ -336,7 +336,7 @@ int beba_kernel_load(const void *object, size_t size, const struct beba_pipeline
                      struct beba_error *err)
 {
     char name[BEBA_KERNEL_NAME];
-    int rc = kernel_name(opts->name, p, name, err);
+    int rc = beba_kernel_name_of(opts->name, p, name, err);
 
     return rc ? rc : kernel_load_object(object, size, p, opts, "", name, NULL, out, err);
 }

@@ -80,8 +80,8 @@ int kernel_root(const char *given, char out[ROOT_MAX], struct beba_error *err)
     return 0;
 }
 
-int kernel_name(const char *given, const struct beba_pipeline *p, char out[BEBA_KERNEL_NAME],
-                struct beba_error *err)
+int beba_kernel_name_of(const char *given, const struct beba_pipeline *p,
+                        char out[BEBA_KERNEL_NAME], struct beba_error *err)
 {
     const char *name = given ? given : p && p->name && *p->name ? p->name : "program";
     size_t n = strlen(name);

@@ -145,7 +145,7 @@ int beba_kernel_replace(const void *object, size_t size, const struct beba_pipel
 
     memset(carried, 0, sizeof(*carried));
     if (!rc)
-        rc = kernel_name(opts->name, p, name, err);
+        rc = beba_kernel_name_of(opts->name, p, name, err);
     if (rc)
         return rc;
     lock = kernel_lock(root, true, false, err);

@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+/* A program and its object for the kernel, from a program's file or from an object's. */
+#ifndef BEBA_CLI_OBJECT_H
+#define BEBA_CLI_OBJECT_H
+
+#include "cli/cli.h"
+#include "emit/emit.h"
+
+struct cli_object {
+    struct beba_program *program;
+    enum beba_target target;
+    void *bytes;
+    size_t size;
+    struct beba_strbuf text; /* the program in one piece: includes are in it */
+    bool compiled;           /* here and now; false: it was an object already */
+};
+
+/* Reads path; a program is compiled for target, an object is taken as it is. emit_c: the C in place
+ * of the object. 0, or an exit code after messages. Free it in every case. */
+int cli_object_open(const char *path, enum beba_target target, bool emit_c, struct cli_object *out);
+void cli_object_free(struct cli_object *o);
+
+/* "  machine m: 1000 flows x 40 bytes, 72.1 KiB" for each with flows; adds to a JSON array. */
+void cli_object_memory(const struct beba_pipeline *p, struct beba_strbuf *out, json_t *machines);
+
+#endif
