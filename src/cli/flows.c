@@ -3,6 +3,8 @@
 
 #include "base/units.h"
 
+#include <string.h>
+
 void cli_span(struct beba_strbuf *out, uint64_t ns)
 {
     double s = (double)ns / (double)BEBA_NS_PER_SEC;
@@ -62,6 +64,28 @@ json_t *cli_flow_json(const struct beba_table *t, const struct beba_flow *f, uin
         "timeout_in", f->deadline ? cli_json_u64(cli_since(f->deadline, now)) : json_null());
     beba_strbuf_free(&key);
     return json;
+}
+
+void cli_reg_store(uint8_t *regs, const struct beba_reg *reg, struct beba_u128 value)
+{
+    uint8_t *at = regs + reg->offset;
+
+    switch (reg->size) {
+    case 1:
+        *at = (uint8_t)value.lo;
+        break;
+    case 2:
+        memcpy(at, &(uint16_t){(uint16_t)value.lo}, 2);
+        break;
+    case 4:
+        memcpy(at, &(uint32_t){(uint32_t)value.lo}, 4);
+        break;
+    case 8:
+        memcpy(at, &value.lo, 8);
+        break;
+    default:
+        memcpy(at, &value, 16);
+    }
 }
 
 /* --- events -------------------------------------------------------------------------------- */

@@ -18,6 +18,9 @@ void cli_flow_print(struct beba_strbuf *out, const struct beba_table *t, const s
 /* {machine, key, state, registers, age, in_state, idle, timeout_in} */
 json_t *cli_flow_json(const struct beba_table *t, const struct beba_flow *f, uint64_t now);
 
+/* Writes a register's value to its place among an entry's registers. */
+void cli_reg_store(uint8_t *regs, const struct beba_reg *reg, struct beba_u128 value);
+
 /* An event as one line, and as {time, kind, text, machine, key, notice, fields, from, to}. */
 void cli_event_print(struct beba_strbuf *out, const struct beba_pipeline *p,
                      const struct beba_event *e);
