@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
-# Runs every fuzz target, or those named, for FUZZ_SECONDS (60) each under ASan and UBSan.
+# Runs every fuzz target, or those named, for FUZZ_SECONDS (60) each under ASan and UBSan. The target
+# random is not libFuzzer's: tests/random/run.py with fresh seeds, thousands of programs and captures.
 #
 #   scripts/fuzz.sh [TARGET...]
 #
@@ -26,15 +27,31 @@ if [ ${#targets[@]} -eq 0 ]; then
         name=${source##*/fuzz_}
         targets+=("${name%.c}")
     done
+    targets+=(random)
 fi
 wanted=()
 for target in "${targets[@]}"; do
+    [ "$target" != random ] || { wanted+=(tests/random/random_replay) && continue; }
     wanted+=("tests/fuzz/fuzz_$target" "tests/fuzz/replay_$target")
 done
 ninja --quiet -C $build "${wanted[@]}"
 
+# What fails is made small and stays in tests/random/regressions, for every later `make test`.
+random() {
+    local log=build/random.log
+    echo "fuzz random: $seconds s"
+    if nice /usr/bin/python3 tests/random/run.py --replay $build/tests/random/random_replay \
+        --seconds "$seconds" --minimise tests/random/regressions >"$log" 2>&1; then
+        grep -E '^# [0-9]+ programs' "$log" | sed 's/^#/   /'
+    else
+        failed=1
+        grep -v '^ok' "$log" | sed 's/^/    /'
+    fi
+}
+
 failed=0
 for target in "${targets[@]}"; do
+    [ "$target" != random ] || { random && continue; }
     found=build/fuzz-corpus/$target
     crashes=tests/fuzz/crashes/$target
     seeds=("tests/fuzz/corpus/$target")

@@ -127,10 +127,10 @@ struct beba_flow {
     uint32_t table;
     const uint8_t *key; /* in the table, until the next run */
     uint32_t state;
-    uint64_t entered, used, born; /* ns; born to 2^24 ns */
-    uint64_t deadline;            /* ns of the next timeout, 0 = none runs */
-    bool backward;                /* made by a packet that goes backward: for FORWARD */
-    uint8_t regs[BEBA_FT_REGS_MAX];
+    bool backward;                  /* made by a packet that goes backward: for FORWARD */
+    uint64_t entered, used, born;   /* ns; born to 2^24 ns */
+    uint64_t deadline;              /* ns of the next timeout, 0 = none runs */
+    uint8_t regs[BEBA_FT_REGS_MAX]; /* aligned as a uint64_t: registers are read in place */
 };
 /* Walks a table's flows; *cursor starts at 0; false at the end. Flows whose timeouts have freed
  * them by now are left out. */

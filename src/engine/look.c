@@ -186,6 +186,8 @@ bool beba_engine_find_flow(struct beba_engine *e, uint32_t table, const struct b
     return beba_engine_flow_of_key(e, table, key.word, packet->now, out);
 }
 
+_Static_assert(offsetof(struct beba_flow, regs) % 8 == 0, "registers are read in place");
+
 struct beba_u128 beba_flow_reg(const struct beba_table *t, const struct beba_flow *flow,
                                uint32_t reg)
 {

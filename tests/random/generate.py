@@ -1,0 +1,52 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+"""Writes a random program and packets that exercise it; the same from the same seed.
+
+    generate.py SEED [--out DIR] [--packets N]     DIR/SEED.xfsm and DIR/SEED.pcap
+
+Two seeds of three give programs that XDP can run; the third also mirrors and chooses queues. The
+captures are pcapng, in which a packet names the port it came by."""
+
+import argparse
+import collections
+import os
+import random
+import re
+
+import packets
+import programs
+
+
+def options(seed):
+    return programs.Options(full=seed % 3 == 2)
+
+
+def program(seed, attempt=0):
+    """The program's tree; attempt: another one, where the first was not valid."""
+    return programs.program(random.Random(f"program {seed} {attempt}"), options(seed))
+
+
+def frames(seed, text, n=None):
+    """Packets for the program of this text: mostly with the headers that it speaks of."""
+    rng = random.Random(f"packets {seed}")
+    about = collections.Counter(re.findall(r"\b([a-z][a-z0-9]*?)2?[.]", text))
+    about.update(re.findall(r"key ([a-z0-9]+)[.]", text) * 5)
+    maker = packets.Maker(rng, about)
+    return maker.capture(n or rng.choice([60, 100, 150, 250]))
+
+
+def main():
+    args = argparse.ArgumentParser(description="Writes a random program and packets.")
+    args.add_argument("seed", type=int)
+    args.add_argument("--out", default=".", help="directory")
+    args.add_argument("--packets", type=int, help="how many")
+    args = args.parse_args()
+    base = os.path.join(args.out, str(args.seed))
+    with open(base + ".xfsm", "w", encoding="utf-8") as file:
+        text = program(args.seed).text()
+        file.write(text)
+    packets.write_capture(base + ".pcap", frames(args.seed, text, args.packets))
+
+
+if __name__ == "__main__":
+    main()
