@@ -19,6 +19,7 @@
 
 #include "emit/rt/view.h"
 #include "packet/change.h"
+#include "packet/connection.h"
 
 enum {
     BEBA_PKT_EINVAL = 22,
@@ -71,16 +72,19 @@ BEBA_STAGE int beba_tc_retype(beba_ctx *ctx, struct beba_pkt *p)
     return bpf_skb_vlan_pop(ctx) ? -BEBA_PKT_ENOBUFS : 0;
 }
 
-/* Takes the outermost tag, of which the kernel knows, out of the packet. */
+/* Takes the outermost tag, of which the kernel knows, out of the packet. The first pop takes it
+ * beside the packet, the second away; that may take the next tag there, and fails where the frame
+ * ends inside that one, with all done. */
 BEBA_STAGE int beba_tc_close(beba_ctx *ctx, struct beba_pkt *p)
 {
+    long err;
+
     BEBA_STAGE_ARG(p);
-    if (p->aside && bpf_skb_vlan_pop(ctx))
-        return -BEBA_PKT_ENOBUFS;
-    if (bpf_skb_vlan_pop(ctx))
-        return -BEBA_PKT_ENOBUFS;
+    err = bpf_skb_vlan_pop(ctx);
+    if (!err)
+        bpf_skb_vlan_pop(ctx);
     p->aside = BEBA_VIEW_CONTEXT(ctx, vlan_present) && !tc_push(ctx);
-    return 0;
+    return err ? -BEBA_PKT_ENOBUFS : 0;
 }
 #endif
 
@@ -349,6 +353,25 @@ BEBA_STAGE int beba_pkt_pop_mpls(beba_ctx *ctx, struct beba_pkt *p, uint32_t eth
     err = pkt_close(ctx, p);
     beba_pkt_parse_all(ctx, p);
     return err;
+}
+
+/* A table's key by connection; backward: the source is the higher end. False when the packet has no
+ * ports. */
+BEBA_INLINE bool beba_pkt_connection(beba_ctx *ctx, const struct beba_pkt *p,
+                                     uint32_t key[BEBA_CONNECTION_WORDS], bool *backward)
+{
+    return beba_connection(ctx, &p->h, key, backward);
+}
+
+/* Puts a field, with its width's bytes, at byte at of a key. False when the packet lacks it. */
+BEBA_INLINE bool beba_pkt_key(beba_ctx *ctx, const struct beba_pkt *p, enum beba_field_id id,
+                              uint32_t *key, uint32_t at)
+{
+    bool present;
+    struct beba_u128 v = beba_pkt_read_wide(ctx, p, id, &present);
+
+    beba_key_put(key, at, (beba_field_shape(id).width + 7u) / 8, v);
+    return present;
 }
 
 #endif

@@ -80,7 +80,7 @@ BEBA_VIEW(32)
 BEBA_VIEW(64)
 
 #ifdef BEBA_TARGET_TC
-enum { BEBA_F_PSEUDO_HDR = 1 << 4 };
+enum { BEBA_PSEUDO_HDR = 1 << 4 };
 
 BEBA_HELPER(long, bpf_l4_csum_replace, 11, struct __sk_buff *skb, uint32_t offset, uint64_t from,
             uint64_t to, uint64_t flags);
@@ -100,7 +100,7 @@ BEBA_HELPER(int64_t, bpf_csum_update, 40, struct __sk_buff *skb, uint32_t csum);
 #define BEBA_VIEW_TRANSPORT_SUM(v, h, at, old, new, pseudo)                     \
     do {                                                                        \
         uint16_t diff_ = BEBA_VIEW_DIFF(old, new);                              \
-        bpf_l4_csum_replace(v, at, 0, diff_, (pseudo) ? BEBA_F_PSEUDO_HDR : 0); \
+        bpf_l4_csum_replace(v, at, 0, diff_, (pseudo) ? BEBA_PSEUDO_HDR : 0); \
         if ((pseudo) && !beba_has(h, BEBA_LAYER_IP4))                           \
             bpf_csum_update(v, (uint16_t)~diff_);                               \
     } while (0)
