@@ -231,6 +231,91 @@ BEBA_INLINE bool beba_ft_is_initial(const struct beba_ft *ft, uint32_t state, co
     return beba_ft_is_initial_as(ft, beba_ft_shape_of(ft), state, regs);
 }
 
+#ifdef __bpf__
+/* beba_timeouts_apply with one path through a step, and the steps after the first, which are rare,
+ * as a loop that the verifier goes through once. */
+struct beba_ft_chain {
+    const struct beba_timeouts *states;
+    uint64_t now, n;
+    uint64_t state, entered, used;
+};
+
+BEBA_INLINE bool beba_ft_step(const struct beba_timeouts *t, struct beba_ft_chain *c)
+{
+    uint64_t hard = c->entered + t->hard, idle = c->used + t->idle;
+    uint64_t has_hard =
+        beba_ft_below(0, t->hard) & ~beba_ft_below(hard, t->hard) & ~beba_ft_below(c->now, hard);
+    uint64_t has_idle =
+        beba_ft_below(0, t->idle) & ~beba_ft_below(idle, t->idle) & ~beba_ft_below(c->now, idle);
+    uint64_t is_hard = 0 - (has_hard & (~has_idle | ~beba_ft_below(idle, hard)) & 1);
+    uint64_t is_idle;
+
+    __asm__ volatile("" : "+r"(is_hard));
+    is_idle = (0 - (has_idle & 1)) & ~is_hard;
+    __asm__ volatile("" : "+r"(is_idle));
+    c->state ^= ((c->state ^ t->hard_to) & is_hard) | ((c->state ^ t->idle_to) & is_idle);
+    c->entered ^= ((c->entered ^ hard) & is_hard) | ((c->entered ^ idle) & is_idle);
+    c->used ^= ((c->used ^ hard) & is_hard) | ((c->used ^ idle) & is_idle);
+    return (is_hard | is_idle) != 0;
+}
+
+__attribute__((unused)) static long beba_ft_chain_step(uint32_t i, struct beba_ft_chain *c)
+{
+    uint64_t state = c->state, period;
+
+    (void)i;
+    __asm__ volatile("" : "+r"(state));
+    if (state >= c->n)
+        return 1;
+    period = c->states[state].period;
+    if (period && c->now - c->entered >= period)
+        c->entered = c->used = c->now - (c->now - c->entered) % period;
+    return !beba_ft_step(&c->states[state], c);
+}
+
+__attribute__((noinline, unused)) static void beba_ft_chain(struct beba_ft_chain *c)
+{
+    static long (*const loop)(uint32_t n, void *fn, void *arg, uint64_t flags) = (void *)181;
+
+    loop((uint32_t)c->n, beba_ft_chain_step, c, 0);
+}
+
+BEBA_INLINE void beba_ft_apply_as(const struct beba_ft *ft, struct beba_ft_shape shape,
+                                  struct beba_seen *seen, uint64_t now)
+{
+    const struct beba_timeouts *states = BEBA_FT_STATES(ft);
+    struct beba_ft_chain chain = {.states = states,
+                                  .now = now,
+                                  .n = shape.n_states,
+                                  .state = seen->state,
+                                  .entered = seen->entered,
+                                  .used = seen->used};
+    uint64_t state = seen->state;
+
+    seen->expired = false;
+    seen->deadline = 0;
+    __asm__ volatile("" : "+r"(state));
+    if (now < seen->used || state >= shape.n_states)
+        return;
+    if (!beba_ft_step(&states[state], &chain))
+        return;
+    seen->expired = true;
+    seen->deadline = chain.entered;
+    beba_ft_chain(&chain);
+    seen->state = (uint32_t)chain.state;
+    seen->entered = chain.entered;
+    seen->used = chain.used;
+}
+#else
+/* What the timeouts due at now make of an entry. */
+BEBA_INLINE void beba_ft_apply_as(const struct beba_ft *ft, struct beba_ft_shape shape,
+                                  struct beba_seen *seen, uint64_t now)
+{
+    (void)shape;
+    beba_timeouts_apply(BEBA_FT_STATES(ft), ft->n_states, seen, now);
+}
+#endif
+
 /* True when timeouts (seen: what they made of an entry) ended the entry: they led to the initial
  * state, which has none itself. Whatever its registers hold, the key starts anew. */
 BEBA_INLINE bool beba_ft_is_over(const struct beba_ft *ft, const struct beba_seen *seen)
@@ -347,7 +432,7 @@ BEBA_INLINE void beba_ft_reclaim(struct beba_ft *ft, struct beba_ft_shape shape,
         if (!b->tag[i])
             continue;
         seen = (struct beba_seen){.state = e->state, .entered = e->entered, .used = e->used};
-        beba_timeouts_apply(BEBA_FT_STATES(ft), BEBA_FT_N_STATES(ft, shape), &seen, now);
+        beba_ft_apply_as(ft, shape, &seen, now);
         if (!beba_ft_is_over(ft, &seen))
             continue;
         beba_ft_unlink(ft, shape, b, i, beba_ft_hash_entry(ft, shape, e));
@@ -440,9 +525,9 @@ BEBA_INLINE bool beba_ft_oldest(struct beba_ft_bucket *b, struct beba_ft_shape s
 
     BEBA_FT_LOOP
     for (uint32_t i = 0; i < BEBA_FT_SLOTS; i++) {
-        uint64_t u = beba_ft_entry_at(b, shape, i)->used, less = u - *used;
+        uint64_t u = beba_ft_entry_at(b, shape, i)->used, less = u ^ *used;
         uint64_t equal = (less | (0 - less)) >> 63 ^ 1;
-        uint64_t take = ((~u & *used) | ((~u | *used) & less)) >> 63;
+        uint64_t take = beba_ft_below(u, *used);
 
         take = 0 - ((take | (equal & ~found)) & taken >> i & 1);
         *used ^= (*used ^ u) & take;

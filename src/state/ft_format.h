@@ -160,7 +160,6 @@ BEBA_INLINE struct beba_ft_bucket *beba_ft_bucket(const struct beba_ft *ft,
 }
 
 #define BEBA_FT_STATES(ft)           ((const struct beba_timeouts *)((ft) + 1))
-#define BEBA_FT_N_STATES(ft, shape)  ((shape).n_states)
 #define BEBA_FT_REGS_INIT(ft, shape) ((const uint8_t *)(BEBA_FT_STATES(ft) + (shape).n_states))
 #define BEBA_FT_UNDO(ft)             false /* a BPF program runs to its end */
 #define BEBA_FT_OFFSET(ft, entry)    0
@@ -181,7 +180,6 @@ BEBA_INLINE struct beba_ft_bucket *beba_ft_bucket(const struct beba_ft *ft,
 }
 
 #define BEBA_FT_STATES(ft)           ((const struct beba_timeouts *)((uintptr_t)(ft) + (ft)->states))
-#define BEBA_FT_N_STATES(ft, shape)  ((ft)->n_states)
 #define BEBA_FT_REGS_INIT(ft, shape) ((const uint8_t *)((uintptr_t)(ft) + (ft)->regs_init))
 #ifdef BEBA_FT_SHARED
 #define BEBA_FT_UNDO(ft) false /* one record would not do for several writers */
@@ -290,6 +288,12 @@ BEBA_INLINE bool beba_ft_same_key(const uint8_t *body, const uint32_t *key, uint
         diff |= last ^ key[i];
     }
     return !diff;
+}
+
+/* 1 when a < b, without a branch: BPF would be followed both ways. */
+BEBA_INLINE uint64_t beba_ft_below(uint64_t a, uint64_t b)
+{
+    return ((~a & b) | ((~a | b) & (a - b))) >> 63;
 }
 
 /* Hash --------------------------------------------------------------------------------------- */

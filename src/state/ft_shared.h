@@ -90,11 +90,12 @@ enum {
     BEBA_HELD_FOUND = 1 << 4, /* there is an entry: in HOME's bucket, else in the first */
     BEBA_HELD_TABLE = 1 << 5, /* the table's lock */
     BEBA_HELD_HOME = 1 << 6, /* the lock of a bucket beside the first: the entry is or goes there */
-    BEBA_HELD_COUNTED = 1 << 7, /* the table's count has the entry to come */
-    BEBA_HELD_EVICT = 1 << 8,   /* another entry has to go first */
-    BEBA_HELD_NOT_HAD = 1 << 9, /* answer busy */
-    BEBA_HELD_FULL = 1 << 10,   /* answer refused */
-    BEBA_HELD_CREATE = 1 << 11, /* take: the key may get an entry */
+    BEBA_HELD_COUNTED = 1 << 7,  /* the table's count has the entry to come */
+    BEBA_HELD_EVICT = 1 << 8,    /* another entry has to go first */
+    BEBA_HELD_NOT_HAD = 1 << 9,  /* answer busy */
+    BEBA_HELD_FULL = 1 << 10,    /* answer refused */
+    BEBA_HELD_CREATE = 1 << 11,  /* take: the key may get an entry */
+    BEBA_HELD_RECLAIM = 1 << 12, /* room: first free what is over in both buckets, then again */
     BEBA_HELD_MORE = BEBA_HELD_TABLE | BEBA_HELD_HOME | BEBA_HELD_COUNTED,
 };
 
@@ -108,6 +109,11 @@ struct beba_held {
 enum beba_held_op {
     BEBA_HELD_OP_TAKE,
     BEBA_HELD_OP_ROOM,
+    BEBA_HELD_OP_RECLAIM,
+    BEBA_HELD_OP_ROOM_AGAIN,
+    BEBA_HELD_OP_EVICT,
+    BEBA_HELD_OP_NEAR,
+    BEBA_HELD_OP_EVICT_NEAR,
     BEBA_HELD_OP_INSERT,
     BEBA_HELD_OP_REMOVE,
     BEBA_HELD_OP_RELEASE,
@@ -320,64 +326,82 @@ BEBA_INLINE uint64_t beba_held_beyond(struct beba_ft *ft, struct beba_ft_shape s
     return 0;
 }
 
-/* Room, with the table's, the first and the second bucket's locks; keeps what the entry to come
- * needs. */
-BEBA_INLINE uint64_t beba_held_make_room(struct beba_ft *ft, struct beba_ft_shape shape,
-                                         uint64_t hash, uint64_t now, struct beba_ft_bucket *first,
-                                         struct beba_ft_bucket *second)
+/* The room in b, one of the two buckets, both locked: keeps what the entry to come needs. */
+BEBA_INLINE uint64_t beba_held_give(struct beba_ft *ft, struct beba_ft_shape shape, uint64_t hash,
+                                    struct beba_ft_bucket *b, struct beba_ft_bucket *first,
+                                    struct beba_ft_bucket *second)
 {
-    bool counted = beba_held_reserve(ft, shape);
-    struct beba_ft_bucket *b = NULL;
-    uint64_t token = 0;
-    uint32_t free;
-
-    if (counted)
-        b = beba_ft_emptier(first, second, &free);
-    if (!b) {
-        beba_ft_reclaim(ft, shape, first, now);
-        if (second != first)
-            beba_ft_reclaim(ft, shape, second, now);
-        if (!counted)
-            counted = beba_held_reserve(ft, shape);
-        b = beba_ft_emptier(first, second, &free);
-    }
-    if (second != first && (!counted || b != second))
+    beba_ft_unlock(shape, &ft->lock);
+    if (b != first)
+        return BEBA_HELD_COUNTED | BEBA_HELD_HOME | (uint64_t)beba_ft_second(ft, hash) << 32;
+    if (second != first)
         beba_ft_unlock(shape, &second->lock);
-    if (counted && b == first)
-        token = BEBA_HELD_COUNTED;
-    else if (counted && b)
-        token = BEBA_HELD_COUNTED | BEBA_HELD_HOME | (uint64_t)beba_ft_second(ft, hash) << 32;
-    else if (counted) {
-        token = beba_held_beyond(ft, shape, hash);
-        if (token & BEBA_HELD_HOME)
-            token |= BEBA_HELD_COUNTED;
-        else
-            BEBA_FT_ADD(shape, &ft->count, ~0ull);
-    }
-    if (token & BEBA_HELD_COUNTED)
-        beba_ft_unlock(shape, &ft->lock);
-    else
-        token |= BEBA_HELD_TABLE;
-    return token;
+    return BEBA_HELD_COUNTED;
 }
 
 BEBA_INLINE uint64_t beba_held_room_rare(struct beba_ft *ft, struct beba_ft_shape shape,
-                                         uint64_t hash, uint64_t now, uint64_t token)
+                                         uint64_t hash, uint64_t token)
 {
+    uint32_t at = beba_ft_second(ft, hash), free;
     struct beba_ft_bucket *first = BEBA_FT_BUCKET(ft, shape, beba_ft_first(ft, hash));
-    struct beba_ft_bucket *second = BEBA_FT_BUCKET(ft, shape, beba_ft_second(ft, hash));
-    struct beba_ft_bucket *home = BEBA_FT_BUCKET(ft, shape, token >> 32);
+    struct beba_ft_bucket *second = BEBA_FT_BUCKET(ft, shape, at);
+    struct beba_ft_bucket *b = BEBA_FT_BUCKET(ft, shape, token >> 32);
 
-    if (!first || !second || !home)
+    if (!first || !second || !b)
         return token | BEBA_HELD_NOT_HAD;
     if (!(token & BEBA_HELD_TABLE) && !shape.lone && !beba_lock_try(&ft->lock))
         return token | BEBA_HELD_NOT_HAD;
     if (token & BEBA_HELD_HOME) /* of an entry that was freed */
-        beba_ft_unlock(shape, &home->lock);
+        beba_ft_unlock(shape, &b->lock);
     if (second != first && !beba_ft_lock(shape, &second->lock))
         return BEBA_HELD_TABLE | BEBA_HELD_NOT_HAD;
-    token = beba_held_make_room(ft, shape, hash, now, first, second);
-    if (token & (BEBA_HELD_COUNTED | BEBA_HELD_NOT_HAD))
+    b = beba_ft_emptier(first, second, &free);
+    if (b && beba_held_reserve(ft, shape))
+        return beba_held_give(ft, shape, hash, b, first, second);
+    token = BEBA_HELD_TABLE | BEBA_HELD_RECLAIM;
+    if (second != first)
+        token |= BEBA_HELD_HOME | (uint64_t)at << 32;
+    return token;
+}
+
+/* Of a bucket that is locked. */
+BEBA_INLINE uint64_t beba_held_reclaim(struct beba_ft *ft, struct beba_ft_shape shape, uint64_t now,
+                                       uint64_t token)
+{
+    struct beba_ft_bucket *b = BEBA_FT_BUCKET(ft, shape, token >> 32);
+
+    if (b)
+        beba_ft_reclaim(ft, shape, b, now);
+    return 0;
+}
+
+BEBA_INLINE uint64_t beba_held_room_again(struct beba_ft *ft, struct beba_ft_shape shape,
+                                          uint64_t hash)
+{
+    struct beba_ft_bucket *first = BEBA_FT_BUCKET(ft, shape, beba_ft_first(ft, hash));
+    struct beba_ft_bucket *second = BEBA_FT_BUCKET(ft, shape, beba_ft_second(ft, hash)), *b;
+    uint64_t token = 0;
+    uint32_t free;
+    bool counted;
+
+    if (!first || !second)
+        return BEBA_HELD_TABLE | BEBA_HELD_NOT_HAD;
+    counted = beba_held_reserve(ft, shape);
+    b = beba_ft_emptier(first, second, &free);
+    if (counted && b)
+        return beba_held_give(ft, shape, hash, b, first, second);
+    if (second != first)
+        beba_ft_unlock(shape, &second->lock);
+    if (counted) {
+        token = beba_held_beyond(ft, shape, hash);
+        if (token & BEBA_HELD_HOME) {
+            beba_ft_unlock(shape, &ft->lock);
+            return token | BEBA_HELD_COUNTED;
+        }
+        BEBA_FT_ADD(shape, &ft->count, ~0ull);
+    }
+    token |= BEBA_HELD_TABLE;
+    if (token & BEBA_HELD_NOT_HAD)
         return token;
     if (ft->full == BEBA_FT_EVICT)
         return token | BEBA_HELD_EVICT;
@@ -397,82 +421,81 @@ BEBA_INLINE void beba_held_drop(struct beba_ft *ft, struct beba_ft_shape shape,
     BEBA_FT_COUNT(ft, shape, evictions, 1);
 }
 
-/* When both buckets are empty: evicts from one near. */
-BEBA_INLINE bool beba_held_evict_near(struct beba_ft *ft, struct beba_ft_shape shape, uint64_t hash,
-                                      void *arg)
+/* Evicts the least recently used of both buckets; gives the place of the entry to come. What is
+ * held does not change when both are empty. */
+BEBA_INLINE uint64_t beba_held_evict(struct beba_ft *ft, struct beba_ft_shape shape, uint64_t hash,
+                                     uint64_t token, void *arg)
+{
+    uint32_t at = beba_ft_second(ft, hash), slot = 0, slot2 = 0, free = 0;
+    struct beba_ft_bucket *first = BEBA_FT_BUCKET(ft, shape, beba_ft_first(ft, hash));
+    struct beba_ft_bucket *second = BEBA_FT_BUCKET(ft, shape, at), *b;
+    uint64_t used = ~0ull, used2;
+    bool found, other;
+
+    if (!first || !second || (second != first && !beba_ft_lock(shape, &second->lock)))
+        return token | BEBA_HELD_NOT_HAD;
+    found = beba_ft_oldest(first, shape, &used, &slot);
+    used2 = used;
+    other = beba_ft_oldest(second, shape, &used2, &slot2) && (!found || used2 < used);
+    if (other)
+        beba_held_drop(ft, shape, second, slot2, arg);
+    else if (found)
+        beba_held_drop(ft, shape, first, slot, arg);
+    b = beba_ft_emptier(first, second, &free);
+    if (second != first && (b != second || !(other || found)))
+        beba_ft_unlock(shape, &second->lock);
+    if (!(other || found))
+        return token;
+    beba_ft_unlock(shape, &ft->lock);
+    return b == first ? (uint64_t)BEBA_HELD_COUNTED
+                      : BEBA_HELD_COUNTED | BEBA_HELD_HOME | (uint64_t)at << 32;
+}
+
+/* A bucket near that has an entry, for when both are empty: its index in the bits of HOME. */
+BEBA_INLINE uint64_t beba_held_near(struct beba_ft *ft, struct beba_ft_shape shape, uint64_t hash,
+                                    uint64_t token)
 {
     uint32_t first = beba_ft_first(ft, hash), second = beba_ft_second(ft, hash);
 
     BEBA_FT_LOOP
-    for (uint32_t i = 1; i <= BEBA_FT_PROBES && i < ft->n_buckets; i++) {
-        uint32_t at = beba_ft_after(ft, second, i), slot = 0;
+    for (uint32_t i = 1; i <= BEBA_FT_BEYOND && i < ft->n_buckets; i++) {
+        uint32_t at = beba_ft_after(ft, second, i);
         struct beba_ft_bucket *b = BEBA_FT_BUCKET(ft, shape, at);
-        uint64_t used = ~0ull;
-        bool found;
 
-        if (at == first)
-            continue;
-        if (!b || !beba_ft_lock(shape, &b->lock))
-            return false;
-        found = beba_ft_oldest(b, shape, &used, &slot);
-        if (found)
-            beba_held_drop(ft, shape, b, slot, arg);
-        beba_ft_unlock(shape, &b->lock);
-        if (found)
-            return true;
+        if (b && at != first && beba_ft_match(b, 0) != 0xffff)
+            return (uint32_t)token | (uint64_t)at << 32;
     }
-    return false;
+    return token | (uint64_t)first << 32; /* in which there is nothing */
 }
 
-/* Evicts the least recently used of both buckets; gives the place of the entry to come. */
-BEBA_INLINE uint64_t beba_held_evict(struct beba_ft *ft, struct beba_ft_shape shape, uint64_t hash,
-                                     struct beba_ft_bucket *first, void *arg)
+/* Evicts from there: the new entry goes to the first, which is empty. */
+BEBA_INLINE uint64_t beba_held_evict_near(struct beba_ft *ft, struct beba_ft_shape shape,
+                                          uint64_t hash, uint64_t token, void *arg)
 {
-    struct beba_ft_bucket *second = BEBA_FT_BUCKET(ft, shape, beba_ft_second(ft, hash)), *b = first;
-    uint64_t used = ~0ull, used2, token = BEBA_HELD_COUNTED;
-    uint32_t slot = 0, slot2 = 0, free = 0;
+    struct beba_ft_bucket *b = BEBA_FT_BUCKET(ft, shape, token >> 32);
+    uint64_t used = ~0ull;
+    uint32_t slot = 0;
     bool found;
 
-    if (!second || (second != first && !beba_ft_lock(shape, &second->lock)))
-        return BEBA_HELD_TABLE | BEBA_HELD_NOT_HAD;
-    found = beba_ft_oldest(first, shape, &used, &slot);
-    used2 = used;
-    if (second != first && beba_ft_oldest(second, shape, &used2, &slot2) &&
-        (!found || used2 < used)) {
-        found = true;
-        b = second;
-        slot = slot2;
-    }
+    if (token >> 32 == beba_ft_first(ft, hash) || !b || !beba_ft_lock(shape, &b->lock))
+        return (uint32_t)token | BEBA_HELD_NOT_HAD;
+    found = beba_ft_oldest(b, shape, &used, &slot);
     if (found)
         beba_held_drop(ft, shape, b, slot, arg);
-    b = beba_ft_emptier(first, second, &free);
-    if (second != first && (!found || b != second))
-        beba_ft_unlock(shape, &second->lock);
-    else if (second != first)
-        token |= BEBA_HELD_HOME | (uint64_t)beba_ft_second(ft, hash) << 32;
-    if (!found && !beba_held_evict_near(ft, shape, hash, arg)) {
-        BEBA_FT_COUNT(ft, shape, refusals, 1);
-        return BEBA_HELD_TABLE | BEBA_HELD_FULL;
-    }
+    beba_ft_unlock(shape, &b->lock);
+    if (!found)
+        return (uint32_t)token | BEBA_HELD_NOT_HAD;
     beba_ft_unlock(shape, &ft->lock);
-    return token;
+    return BEBA_HELD_COUNTED;
 }
 
 BEBA_INLINE uint64_t beba_held_insert_rare(struct beba_ft *ft, struct beba_ft_shape shape,
                                            const uint32_t *key, uint64_t hash, uint64_t now,
-                                           uint64_t token, void *arg)
+                                           uint64_t token)
 {
-    struct beba_ft_bucket *b = BEBA_FT_BUCKET(ft, shape, beba_ft_first(ft, hash));
+    struct beba_ft_bucket *b = beba_held_bucket(ft, shape, hash, token);
     uint32_t slot;
 
-    if (!b)
-        return token | BEBA_HELD_NOT_HAD;
-    if (token & BEBA_HELD_EVICT) {
-        token = beba_held_evict(ft, shape, hash, b, arg);
-        if (!(token & BEBA_HELD_COUNTED))
-            return token;
-    }
-    b = beba_held_bucket(ft, shape, hash, token);
     if (!b)
         return token | BEBA_HELD_NOT_HAD;
     slot = beba_ft_lowest(beba_ft_match(b, 0) | 1u << (BEBA_FT_SLOTS - 1));
@@ -513,9 +536,19 @@ BEBA_INLINE uint64_t beba_held_rare(struct beba_ft *ft, struct beba_ft_shape sha
     case BEBA_HELD_OP_TAKE:
         return beba_held_take_rare(ft, shape, key, hash, token);
     case BEBA_HELD_OP_ROOM:
-        return beba_held_room_rare(ft, shape, hash, now, token);
+        return beba_held_room_rare(ft, shape, hash, token);
+    case BEBA_HELD_OP_RECLAIM:
+        return beba_held_reclaim(ft, shape, now, token);
+    case BEBA_HELD_OP_ROOM_AGAIN:
+        return beba_held_room_again(ft, shape, hash);
+    case BEBA_HELD_OP_EVICT:
+        return beba_held_evict(ft, shape, hash, token, arg);
+    case BEBA_HELD_OP_NEAR:
+        return beba_held_near(ft, shape, hash, token);
+    case BEBA_HELD_OP_EVICT_NEAR:
+        return beba_held_evict_near(ft, shape, hash, token, arg);
     case BEBA_HELD_OP_INSERT:
-        return beba_held_insert_rare(ft, shape, key, hash, now, token, arg);
+        return beba_held_insert_rare(ft, shape, key, hash, now, token);
     case BEBA_HELD_OP_REMOVE:
         return beba_held_remove_rare(ft, shape, hash, token);
     case BEBA_HELD_OP_RELEASE:
@@ -597,31 +630,46 @@ BEBA_INLINE enum beba_held_answer beba_held_room(struct beba_ft *ft, struct beba
                                                  const uint32_t *key, uint64_t hash, uint64_t now,
                                                  struct beba_held *held)
 {
-    if (!(held->token & BEBA_HELD_TABLE) && beba_held_reserve(ft, shape)) {
+    uint64_t token = held->token, at;
+
+    if (!(token & BEBA_HELD_TABLE) && beba_held_reserve(ft, shape)) {
         held->token |= BEBA_HELD_COUNTED;
         return BEBA_HELD_OK;
     }
-    return beba_held_resume(
-        ft, shape,
-        BEBA_FT_RARE(ft, shape, BEBA_HELD_OP_ROOM, key, hash, now, held->token, held->arg), held);
+    token = BEBA_FT_RARE(ft, shape, BEBA_HELD_OP_ROOM, key, hash, now, token, held->arg);
+    if (token & BEBA_HELD_RECLAIM) {
+        at = (uint64_t)beba_ft_first(ft, hash) << 32;
+        BEBA_FT_RARE(ft, shape, BEBA_HELD_OP_RECLAIM, key, hash, now, at, held->arg);
+        if (token & BEBA_HELD_HOME)
+            BEBA_FT_RARE(ft, shape, BEBA_HELD_OP_RECLAIM, key, hash, now, token, held->arg);
+        token = BEBA_FT_RARE(ft, shape, BEBA_HELD_OP_ROOM_AGAIN, key, hash, now, token, held->arg);
+    }
+    return beba_held_resume(ft, shape, token, held);
 }
 
 /* The new entry of a key for which there is room: see beba_ft_insert. Not BEBA_HELD_OK only when an
- * eviction failed: another CPU's lock was not to be had, or there was nothing near to evict. */
+ * eviction failed: another CPU's lock was not to be had, or nothing near was there to evict. */
 BEBA_INLINE enum beba_held_answer beba_held_insert(struct beba_ft *ft, struct beba_ft_shape shape,
                                                    const uint32_t *key, uint64_t hash, uint64_t now,
                                                    struct beba_held *held)
 {
-    struct beba_ft_bucket *b = held->first;
+    uint64_t token = held->token;
     uint32_t slot;
 
-    if (held->token & (BEBA_HELD_HOME | BEBA_HELD_EVICT))
-        return beba_held_resume(
-            ft, shape,
-            BEBA_FT_RARE(ft, shape, BEBA_HELD_OP_INSERT, key, hash, now, held->token, held->arg),
-            held);
-    slot = beba_ft_lowest(beba_ft_match(b, 0) | 1u << (BEBA_FT_SLOTS - 1));
-    held->entry = beba_ft_fill_first(ft, shape, b, slot, key, hash, now);
+    if (token & (BEBA_HELD_HOME | BEBA_HELD_EVICT)) {
+        if (token & BEBA_HELD_EVICT)
+            token = BEBA_FT_RARE(ft, shape, BEBA_HELD_OP_EVICT, key, hash, now, token, held->arg);
+        if (token == (BEBA_HELD_EVICT | BEBA_HELD_TABLE)) {
+            token = BEBA_FT_RARE(ft, shape, BEBA_HELD_OP_NEAR, key, hash, now, token, held->arg);
+            token =
+                BEBA_FT_RARE(ft, shape, BEBA_HELD_OP_EVICT_NEAR, key, hash, now, token, held->arg);
+        }
+        if (token & BEBA_HELD_COUNTED)
+            token = BEBA_FT_RARE(ft, shape, BEBA_HELD_OP_INSERT, key, hash, now, token, held->arg);
+        return beba_held_resume(ft, shape, token, held);
+    }
+    slot = beba_ft_lowest(beba_ft_match(held->first, 0) | 1u << (BEBA_FT_SLOTS - 1));
+    held->entry = beba_ft_fill_first(ft, shape, held->first, slot, key, hash, now);
     held->token = BEBA_HELD_FOUND | slot;
     return BEBA_HELD_OK;
 }
@@ -724,7 +772,7 @@ BEBA_INLINE int beba_held_sweep(struct beba_ft *ft, struct beba_ft_shape shape, 
         if (!b->tag[i])
             continue;
         seen = (struct beba_seen){.state = e->state, .entered = e->entered, .used = e->used};
-        beba_timeouts_apply(BEBA_FT_STATES(ft), BEBA_FT_N_STATES(ft, shape), &seen, now);
+        beba_ft_apply_as(ft, shape, &seen, now);
         if (!seen.expired)
             continue;
         over = beba_ft_is_over(ft, &seen);
