@@ -350,6 +350,14 @@ static void stream_flows(struct cli_deployment *d, const char *machine, bool fir
     fputs(any ? "\n    ]}" : "]}", stdout);
 }
 
+static bool has_flows(const struct beba_pipeline *p)
+{
+    for (uint32_t i = 0; i < p->n_tables; i++)
+        if (p->table[i].lookup.kind != BEBA_KEY_NONE)
+            return true;
+    return false;
+}
+
 static int show_flows(const char *const *names, int n, const struct opts *o)
 {
     const char *machine = o->machine ? o->machine : "";
@@ -369,7 +377,7 @@ static int show_flows(const char *const *names, int n, const struct opts *o)
             stream_flows(&d, machine, !told++);
         } else if (!rc) {
             report = report_of(&d, NULL);
-            printf("%s%s", i ? "\n" : "", d.info.name);
+            printf("%s%s%s", i ? "\n" : "", d.info.name, has_flows(d.p) ? "" : ": no flows\n");
             report_flows(&report, machine);
         }
         cli_deployment_close(&d);

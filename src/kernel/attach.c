@@ -84,10 +84,43 @@ static bool driver_is(const char *device, const char *driver)
     return is;
 }
 
+static bool verdict_sends(const struct beba_verdict *v)
+{
+    return v->kind == BEBA_VERDICT_OUTPUT || v->kind == BEBA_VERDICT_FLOOD;
+}
+
+static bool body_sends(const struct beba_body *body)
+{
+    for (uint32_t i = 0; i < body->n; i++) {
+        const struct beba_stmt *s = &body->stmt[i];
+
+        if (s->kind == BEBA_STMT_MIRROR ||
+            (s->kind == BEBA_STMT_VERDICT && verdict_sends(&s->verdict)) ||
+            (s->kind == BEBA_STMT_IF && (body_sends(&s->then) || body_sends(&s->otherwise))))
+            return true;
+    }
+    return false;
+}
+
+/* The program sends packets to ports of its choice. */
+static bool sends_to_ports(const struct beba_pipeline *p)
+{
+    for (uint32_t i = 0; i < p->n_rules; i++)
+        if (body_sends(&p->rule[i]->body))
+            return true;
+    for (uint32_t i = 0; i < p->n_tables; i++) {
+        const struct beba_table *t = &p->table[i];
+
+        if (verdict_sends(&t->dflt) || verdict_sends(&t->no_key) || verdict_sends(&t->full_verdict))
+            return true;
+    }
+    return false;
+}
+
 /* What works, but not as one would think. */
 static void warn_about(const struct beba_kernel *k, const struct beba_kernel_opts *opts)
 {
-    bool sends = k->map[KMAP_PORTS].fd >= 0;
+    bool sends = sends_to_ports(k->p);
 
     for (unsigned i = 0; sends && i < k->n_devices; i++)
         if (opts->hook == BEBA_HOOK_XDP && driver_is(k->device[i].name, "veth"))

@@ -67,10 +67,10 @@ int beba_kernel_list(const char *given, const char *const **names, struct beba_e
         }
         *names = out;
     }
-    while (l.n-- > 0)
-        free((void *)(uintptr_t)l.names[l.n]);
+    for (int i = 0; i < l.n; i++)
+        free((void *)(uintptr_t)l.names[i]);
     free(l.names);
-    return rc ? kernel_error(err, rc, "list the deployments") : rc + (int)(out ? l.n + 1 : 0);
+    return rc ? kernel_error(err, rc, "list the deployments") : l.n;
 }
 
 struct visit {

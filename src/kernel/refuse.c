@@ -177,8 +177,13 @@ int kernel_refused(struct beba_error *err, int rc, const char *log, const char *
     size_t n = 0, reason_size = 0;
     const char *end = log + strlen(log), *reason = last_line(log, end, is_reason, &reason_size);
     const char *at = reason ? reason : end;
+    const char *large = strstr(log, "BPF program is too large");
     unsigned line = 0;
 
+    if (large) { /* it stands behind an instruction */
+        reason = at = large;
+        reason_size = strcspn(large, "\n");
+    }
     /* The last line of the program before it; lines of the run-time headers say nothing. */
     while (!line && (at = last_line(log, at, is_source, &n))) {
         char copy[512], *place;
