@@ -26,6 +26,7 @@ const struct cli_command *const cli_commands[] = {
     &cli_global,
     &cli_snapshot,
     &cli_restore,
+    &cli_top,
     &cli_doctor,
     &cli_help_command,
     &cli_complete_command,

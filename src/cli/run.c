@@ -3,6 +3,7 @@
 #include "cli/run.h"
 
 #include "cli/commands.h"
+#include "cli/values.h"
 #include "io/capture.h"
 
 #include <errno.h>
@@ -84,7 +85,9 @@ static const struct cli_option options[] = {
      .arg = "DIR",
      .complete = CLI_COMPLETE_DIR,
      .offset = offsetof(struct run_opts, state),
-     .help = "Keep the flow tables in files DIR/MACHINE.ft, which a later run goes on with."},
+     .help = "Keep the flow tables in files DIR/MACHINE.ft, and globals, arrays and sets in "
+             "DIR/values.json, which a later run goes on with. A snapshot of beba snapshot is such "
+             "a directory, and beba restore takes one."},
     {.name = "quiet",
      .letter = 'q',
      .kind = CLI_FLAG,
@@ -435,6 +438,54 @@ static bool writes_to_stdout(const struct run_opts *o)
            (o->dropped && !strcmp(o->dropped, "-"));
 }
 
+/* --- values kept beside the flow tables ---------------------------------------------------- */
+
+static int load_values(const struct run *r, const struct cli_values *v)
+{
+    struct cli_losses losses = {0};
+    struct beba_error err = {0};
+    json_t *json;
+    int rc = cli_values_read(r->o->state, &json, &err);
+
+    if (!rc && json)
+        rc = cli_values_load(v, json, true, &losses, &err);
+    json_decref(json);
+    for (unsigned i = 0; i < losses.n; i++)
+        cli_warn("%s: %s", r->o->state, losses.loss[i].what);
+    cli_losses_free(&losses);
+    return rc ? cli_fail(&err) : CLI_OK;
+}
+
+static int save_values(const struct run *r, const struct cli_values *v)
+{
+    struct beba_error err = {0};
+
+    if (!r->p->n_globals && !r->p->n_arrays && !r->p->n_sets)
+        return CLI_OK;
+    return cli_values_save(v, r->o->state, r->last, &err) ? cli_fail(&err) : CLI_OK;
+}
+
+/* Captures have times since 1970, as the file has: nothing is moved. */
+static int run_kept(struct run *r, struct files *files)
+{
+    struct beba_arena arena = {0};
+    struct beba_points points;
+    struct cli_values v = {.p = r->p, .points = &points, .engine = r->engine};
+    int rc, saved;
+
+    if (beba_points_find(r->p, &arena, &points))
+        return cli_fail_with("out of memory");
+    rc = load_values(r, &v);
+    if (!rc) {
+        rc = run_capture(r, files);
+        end_flows(r);
+        saved = save_values(r, &v);
+        rc = rc ? rc : saved;
+    }
+    beba_arena_free(&arena);
+    return rc;
+}
+
 static int run_program(struct run *r)
 {
     struct beba_engine_opts opts = {.seed = r->o->seed.value,
@@ -453,8 +504,12 @@ static int run_program(struct run *r)
         close_files(&files, rc);
         return rc;
     }
-    rc = run_capture(r, &files);
-    end_flows(r);
+    if (r->o->state) {
+        rc = run_kept(r, &files);
+    } else {
+        rc = run_capture(r, &files);
+        end_flows(r);
+    }
     rc = close_files(&files, rc);
     /* A failed output file leaves a half result; a broken capture leaves a good one of what came.
      */
