@@ -806,7 +806,7 @@ BEBA_INLINE bool beba_held_next(const struct beba_ft *ft, uint64_t *cursor,
         const uint64_t *from = (const uint64_t *)(const void *)beba_ft_entry_at(b, shape, slot);
         uint16_t tag = 0;
 
-        for (uint32_t i = 0; i < 1024; i++) {
+        for (uint32_t i = 0; i < BEBA_FT_SPINS; i++) {
             uint32_t version = __atomic_load_n(&b->lock, __ATOMIC_ACQUIRE);
 
             tag = BEBA_FT_GET(&b->tag[slot]);
@@ -815,6 +815,8 @@ BEBA_INLINE bool beba_held_next(const struct beba_ft *ft, uint64_t *cursor,
             beba_lock_fence();
             if (!(version & 1) && BEBA_FT_GET(&b->lock) == version)
                 break;
+            if (i >= 128)
+                sched_yield(); /* whoever has it is not running */
         }
         if (tag) {
             ++*cursor;
