@@ -1,33 +1,63 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
-"""Headers as a C array: what the generated C includes is carried in the library.
+"""Headers as a C array: those that the given ones include for BPF, and themselves, are carried in
+the library.
 
-    embed.py SOURCE_ROOT HEADER... > embedded.c
+    embed.py SOURCE_ROOT OUTPUT DEPFILE HEADER...
 """
 
+import os
+import re
 import sys
 
 
-def chunks(data, n=20):
-    for i in range(0, len(data), n):
-        yield ", ".join(str(b) for b in data[i:i + n])
+def included(text):
+    """Names in quotes that are included where __bpf__ is defined."""
+    skipped = []  # one for each open #if: True where BPF does not come
+    for line in text.splitlines():
+        m = re.match(r"\s*#\s*(ifndef|ifdef|if|else|elif|endif|include)\b\s*(.*)", line)
+        if not m:
+            continue
+        word, rest = m.groups()
+        if word in ("ifndef", "ifdef", "if"):
+            skipped.append(word == "ifndef" and rest.split()[0] == "__bpf__")
+        elif word in ("else", "elif"):
+            skipped[-1] = False
+        elif word == "endif":
+            skipped.pop()
+        elif not any(skipped) and rest.startswith('"'):
+            yield rest.split('"')[1]
+
+
+def gather(root, names):
+    texts = {}
+    while names:
+        name = names.pop()
+        if name in texts or not os.path.isfile(f"{root}/{name}"):
+            continue
+        with open(f"{root}/{name}", encoding="ascii") as f:
+            texts[name] = f.read()
+        names.extend(included(texts[name]))
+    return dict(sorted(texts.items()))
 
 
 def main():
-    root, *names = sys.argv[1:]
-    print("/* Made by embed.py. */")
-    print('#include "emit/embedded.h"\n')
-    for i, name in enumerate(names):
-        with open(f"{root}/{name}", "rb") as f:
-            data = f.read()
-        print(f"static const unsigned char text{i}[] = {{")
-        for line in chunks(data):
-            print(f"    {line},")
-        print("};")
-    print("\nconst struct beba_embedded beba_embedded[] = {")
-    for i, name in enumerate(names):
-        print(f'    {{"{name}", text{i}, sizeof(text{i})}},')
-    print("    {0, 0, 0},\n};")
+    root, output, depfile, *names = sys.argv[1:]
+    texts = gather(root, names)
+    with open(output, "w", encoding="ascii") as out:
+        out.write('/* Made by embed.py. */\n#include "emit/embedded.h"\n\n')
+        for i, text in enumerate(texts.values()):
+            data = text.encode()
+            out.write(f"static const unsigned char text{i}[] = {{\n")
+            for at in range(0, len(data), 20):
+                out.write("    " + ", ".join(str(b) for b in data[at:at + 20]) + ",\n")
+            out.write("};\n")
+        out.write("\nconst struct beba_embedded beba_embedded[] = {\n")
+        for i, name in enumerate(texts):
+            out.write(f'    {{"{name}", text{i}, sizeof(text{i})}},\n')
+        out.write("    {0, 0, 0},\n};\n")
+    with open(depfile, "w", encoding="ascii") as out:
+        out.write(f"{output}: " + " ".join(f"{root}/{name}" for name in texts) + "\n")
 
 
 main()

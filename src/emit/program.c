@@ -127,6 +127,8 @@ static void set_maps(struct emit *e)
 static void shapes(struct emit *e)
 {
     emit_blank(e);
+    emit_line(e, "#include \"base/timeout.h\"");
+    emit_blank(e);
     emit_line(e, "/* What state/ft_shared.h does seldom: a function a machine. */");
     for (uint32_t i = 0; i < e->p->n_tables; i++) {
         const struct beba_table *t = &e->p->table[i];
@@ -137,51 +139,68 @@ static void shapes(struct emit *e)
         emit_line(e, "struct key_%s {", name);
         emit_line(e, "    uint32_t word[%" PRIu32 "];", t->lookup.padded / 4);
         emit_line(e, "};");
-        emit_line(e,
-                  "uint64_t rare_%s(uint32_t op, const struct key_%s *key, uint64_t hash, "
-                  "uint64_t now, uint64_t token);",
-                  name, name);
+        emit_line(e, "#define BEBA_FLOWS_%s flows_%" PRIu32, name, i);
+        emit_line(e, "int due_%s(struct beba_seen *seen, uint64_t now);", name);
         emit_line(e,
                   "#define SHAPE_%s BEBA_SHAPE(%" PRIu32 ", %" PRIu32 ", %" PRIu32 ", %" PRIu32
                   ", %" PRIu64 "ull)",
                   name, i, t->lookup.size, t->regs_size, t->n_states, e->layout.region[i]);
     }
-    emit_line(e, "BEBA_INLINE uint64_t beba_rare(uint32_t table, uint32_t op, const uint32_t *key, "
-                 "uint64_t hash, uint64_t now, uint64_t token)");
+    emit_blank(e);
+    emit_line(e, "BEBA_INLINE void beba_due(uint32_t table, struct beba_seen *seen, uint64_t now)");
     emit_line(e, "{");
     emit_line(e, "    switch (table) {");
     for (uint32_t i = 0; i < e->p->n_tables; i++) {
         if (!e->facts[i].keyed)
             continue;
         emit_line(e, "    case %" PRIu32 ":", i);
-        emit_line(e,
-                  "        return rare_%s(op, (const struct key_%s *)(const void *)key, hash, "
-                  "now, token);",
-                  e->facts[i].name, e->facts[i].name);
+        if (e->facts[i].timed)
+            emit_line(e, "        due_%s(seen, now);", e->facts[i].name);
+        else
+            emit_line(e, "        seen->expired = false;");
+        emit_line(e, "        break;");
     }
     emit_line(e, "    }");
-    emit_line(e, "    return token;");
     emit_line(e, "}");
 }
 
-static void rare(struct emit *e, uint32_t i)
+/* Timeouts that are due are applied to what was read from an entry. */
+static void due(struct emit *e, uint32_t i)
 {
     const char *name = e->facts[i].name;
 
     emit_blank(e);
-    emit_line(e,
-              "__attribute__((noinline)) uint64_t rare_%s(uint32_t op, const struct key_%s *key, "
-              "uint64_t hash, uint64_t now, uint64_t token)",
-              name, name);
+    emit_line(e, "__attribute__((noinline)) int due_%s(struct beba_seen *seen, uint64_t now)", name);
     emit_line(e, "{");
     emit_line(e, "    struct beba_ft *ft = beba_region(&flows_%" PRIu32 ");", i);
     emit_blank(e);
-    emit_line(e, "    if (!ft || !key)");
-    emit_line(e, "        return BEBA_HELD_NOT_HAD;");
-    emit_line(e,
-              "    return beba_held_rare(ft, SHAPE_%s, (enum beba_held_op)op, key->word, hash, "
-              "now, token, NULL);",
-              name);
+    emit_line(e, "    if (!ft || !seen)");
+    emit_line(e, "        return 0;");
+    emit_line(e, "    beba_timeouts_follow(BEBA_FT_STATES(ft), %" PRIu32 ", seen, now);",
+              e->p->table[i].n_states);
+    emit_line(e, "    return 0;");
+    emit_line(e, "}");
+}
+
+/* Behind emit/rt/flow.h, which names what is done. */
+static void rare(struct emit *e)
+{
+    for (uint32_t i = 0; i < e->p->n_tables; i++)
+        if (e->facts[i].keyed)
+            emit_line(e, "BEBA_RARE_OPS(BEBA_RARE_FUNCTION, %s)", e->facts[i].name);
+    emit_line(e, "BEBA_INLINE uint64_t beba_rare(uint32_t table, uint32_t op, const uint32_t *key, "
+                 "uint64_t hash,");
+    emit_line(e, "                               uint64_t now, uint64_t token)");
+    emit_line(e, "{");
+    for (uint32_t i = 0; i < e->p->n_tables; i++) {
+        if (!e->facts[i].keyed)
+            continue;
+        emit_line(e, "    if (table == %" PRIu32 ")", i);
+        emit_line(e, "        switch (op) {");
+        emit_line(e, "            BEBA_RARE_OPS(BEBA_RARE_CASE, %s)", e->facts[i].name);
+        emit_line(e, "        }");
+    }
+    emit_line(e, "    return token;");
     emit_line(e, "}");
 }
 
@@ -197,7 +216,6 @@ static void control(struct emit *e)
         any = true;
         emit_blank(e);
         emit_line(e, "/* What user space asks for in machine %s. */", name);
-        emit_line(e, "#define BEBA_FLOWS_%s flows_%" PRIu32, name, i);
         emit_line(e, "BEBA_CONTROL(%s)", name);
     }
     if (!any)
@@ -241,12 +259,7 @@ static void main_function(struct emit *e)
     emit_line(e, "BEBA_SECTION(\"%s\") int beba_main(beba_ctx *ctx)",
               e->target == BEBA_TARGET_XDP ? "xdp" : "tc");
     emit_line(e, "{");
-    if (e->global) {
-        emit_line(e, "    BEBA_BEGIN_AT(&cpu->scratch.run);");
-    } else {
-        emit_line(e, "    struct beba_run run;");
-        emit_line(e, "    BEBA_BEGIN_AT(&run);");
-    }
+    emit_line(e, "    BEBA_BEGIN;");
     emit_blank(e);
     for (uint32_t i = 0; i < e->p->n_tables; i++) {
         emit_line(e, "    table_%s(ctx, x);", e->facts[i].name);
@@ -316,6 +329,8 @@ static void program(struct emit *e)
     shapes(e);
     emit_blank(e);
     emit_line(e, "#include \"emit/rt/run.h\"");
+    emit_blank(e);
+    rare(e);
     for (uint32_t i = 0; i < e->p->n_tables; i++)
         emit_table_types(e, i);
     for (uint32_t i = 0; i < e->p->n_tables; i++) {
@@ -326,7 +341,8 @@ static void program(struct emit *e)
         emit_key(e, i, &t->lookup, "lookup");
         if (t->two_keys)
             emit_key(e, i, &t->update, "update");
-        rare(e, i);
+        if (e->facts[i].timed)
+            due(e, i);
     }
     for (uint32_t i = 0; i < e->p->n_tables; i++)
         if (e->facts[i].peeked && e->facts[i].keyed)

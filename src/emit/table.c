@@ -143,6 +143,12 @@ static void observe(struct emit *e, const char *key, const char *lookup)
 {
     const struct table_facts *facts = &e->facts[e->ti];
 
+    emit_line(e, "if (__builtin_expect(x->sampled, 0) && held.entry)");
+    emit_line(e,
+              "    beba_sample_entry(x, &cpu->head, %" PRIu32 ", held.entry, %" PRIu32
+              ", SHAPE_%s.regs_at, SHAPE_%s.regs_size, %s);",
+              e->ti, e->t->lookup.size, facts->name, facts->name,
+              strcmp(lookup, "true") ? "true" : "false");
     if (facts->timed)
         emit_line(e, "beba_observe(x, ft, SHAPE_%s, f->%s, f->%s_hash, &held, %s);", facts->name,
                   key, key, lookup);

@@ -4,6 +4,7 @@
 #define BEBA_EMIT_RT_EVENT_H
 
 #include "emit/rt/maps.h"
+#include "state/ft.h"
 
 BEBA_INLINE struct beba_object_event *beba_event_of(struct beba_object_cpu *head, uint32_t table,
                                                     uint32_t kind, uint64_t time)
@@ -88,6 +89,45 @@ BEBA_INLINE void beba_sample_take(beba_ctx *ctx, struct beba_run *x, struct beba
     BEBA_HIDE(n);
     if (n > 0 && n <= BEBA_OBJECT_SAMPLE && !beba_load_packet(ctx, s->data, n))
         s->cap = n;
+}
+
+/* Keeps an entry that a sampled packet found, before its timeouts and its rule. regs_at: from the
+ * start of the entry. */
+BEBA_INLINE void beba_sample_entry(struct beba_run *x, struct beba_object_cpu *head, uint32_t table,
+                                   const struct beba_ft_entry *e, uint32_t key_size,
+                                   uint32_t regs_at, uint32_t regs_size, bool update)
+{
+    const uint64_t *key = (const uint64_t *)(const void *)e->body;
+    const uint64_t *regs = (const uint64_t *)(const void *)((const uint8_t *)e + regs_at);
+    struct beba_object_entry *out = bpf_ringbuf_reserve(&beba_events, sizeof(*out), 0);
+
+    if (!out) {
+        head->events_lost++;
+        return;
+    }
+    __builtin_memset(out, 0, sizeof(*out));
+    out->time = x->p.now;
+    out->kind = BEBA_OBJECT_EVENT_ENTRY;
+    out->found = 1;
+    out->update = update;
+    out->key_size = (uint8_t)key_size;
+    out->table = table;
+    out->state = e->state;
+    out->birth = e->birth;
+    out->cpu = bpf_get_smp_processor_id();
+    out->entered = e->entered;
+    out->used = e->used;
+    _Pragma("unroll") for (uint32_t i = 0; i < BEBA_OBJECT_KEY / 8; i++)
+    {
+        if (i * 8 < key_size)
+            ((uint64_t *)(void *)out->key)[i] = key[i];
+    }
+    _Pragma("unroll") for (uint32_t i = 0; i < BEBA_OBJECT_REGS / 8; i++)
+    {
+        if (i * 8 < regs_size)
+            ((uint64_t *)(void *)out->regs)[i] = regs[i];
+    }
+    bpf_ringbuf_submit(out, 0);
 }
 
 BEBA_INLINE void beba_sample_send(struct beba_object_cpu *head, struct beba_object_sample *s,
