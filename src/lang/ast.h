@@ -141,6 +141,8 @@ struct ast_machine {
     struct ast_reg *regs, *last_reg;
     struct ast_expr *capacity;
     bool refuse;
+    struct beba_loc consistency; /* len 0: not given */
+    bool per_cpu;
     struct ast_verdict full, no_key, dflt;
     struct ast_state *states, *last_state; /* in textual order, any and direct ones among them */
     struct ast_state *direct;              /* the one that holds direct rules */

@@ -77,6 +77,7 @@ static void test_policer(void **state)
     assert_int_equal(t->reg[0].init.lo, 100000000);
     assert_int_equal(t->reg[1].type.kind, BEBA_KIND_TIME);
     assert_int_equal(t->capacity, 65536);
+    assert_false(t->per_cpu);
     assert_int_equal(t->n_lets, 1);
     assert_string_equal(t->let_name[0], "t");
     assert_int_equal(t->let_type[0].kind, BEBA_KIND_TIME);
@@ -105,6 +106,7 @@ static void test_mac_learning(void **state)
     must_load(
         &l, "machine mac_learning {\n lookup eth.dst\n update eth.src\n reg port : u16\n"
             " capacity 64k when full evict\n"
+            " consistency per_cpu\n"
             " state unknown { always { port = in_port; goto known; flood } }\n"
             " state known idle 5m -> unknown {\n"
             "  always { port = in_port; goto known; output(port) } }\n}\n"
@@ -118,6 +120,7 @@ static void test_mac_learning(void **state)
     assert_true(t->two_keys);
     assert_int_equal(t->update.field[0], BEBA_F_ETH_SRC);
     assert_int_equal(t->capacity, 64000);
+    assert_true(t->per_cpu);
     assert_int_equal(t->timeouts[1].idle, 300000000000);
     assert_int_equal(t->timeouts[1].idle_to, 0);
     assert_int_equal(t->rule[1].state, 1);

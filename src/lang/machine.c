@@ -258,6 +258,13 @@ static void lower_capacity(struct lower *c, struct machine *m)
     beba_lower_verdict(c, &m->ast->full, &t->full_verdict);
 }
 
+static void lower_consistency(struct lower *c, struct machine *m)
+{
+    if (m->ast->consistency.len)
+        only_with_key(c, m, m->ast->consistency, "consistency");
+    m->table->per_cpu = m->ast->per_cpu;
+}
+
 /* True when every packet on an Ethernet port has all of the key. */
 static bool key_always_there(const struct beba_key *key)
 {
@@ -439,6 +446,7 @@ static void lower_machine(struct lower *c, struct machine *m)
         reg++;
     }
     lower_capacity(c, m);
+    lower_consistency(c, m);
     lower_no_key(c, m);
     if (m->ast->dflt.kind)
         beba_lower_verdict(c, &m->ast->dflt, &t->dflt);

@@ -166,6 +166,22 @@ static void parse_capacity(struct parser *p, struct ast_machine *m)
         m->full = beba_parse_verdict(p);
 }
 
+static void parse_consistency(struct parser *p, struct ast_machine *m)
+{
+    uint32_t first = p->at++;
+
+    if (m->consistency.len)
+        beba_report(p->diags, C_DUPLICATE, beba_parse_loc(p, first, p->at),
+                    "'consistency' is already given");
+    m->consistency = beba_parse_loc(p, first, p->at);
+    if (beba_parse_take_word(p, W_EXACT))
+        return;
+    if (beba_parse_take_word(p, W_PER_CPU))
+        m->per_cpu = true;
+    else
+        beba_parse_expected(p, "'exact' or 'per_cpu'");
+}
+
 static void parse_arrow_verdict(struct parser *p, struct ast_verdict *out, uint32_t first,
                                 const char *what)
 {
@@ -191,6 +207,9 @@ static bool parse_declaration(struct parser *p, struct ast_machine *m)
         return true;
     case W_CAPACITY:
         parse_capacity(p, m);
+        return true;
+    case W_CONSISTENCY:
+        parse_consistency(p, m);
         return true;
     case W_WITHOUT:
         p->at++;
@@ -281,13 +300,13 @@ static void parse_rule(struct parser *p, struct ast_rule ***last)
 
 static void unknown_line(struct parser *p, bool in_state)
 {
-    static const char *const names[] = {"on",    "always",   "else",    "let",
-                                        "state", "key",      "lookup",  "update",
-                                        "reg",   "capacity", "without", "default"};
+    static const char *const names[] = {"on",      "always",  "else",       "let", "state",
+                                        "key",     "lookup",  "update",     "reg", "capacity",
+                                        "without", "default", "consistency"};
     struct beba_diag *d = beba_parse_expected(p, in_state ? "a rule" : "a declaration or rule");
     const char *near =
         beba_parse_is(p, T_NAME)
-            ? beba_nearest(beba_parse_text(p, beba_parse_peek(p)), names, in_state ? 4 : 12)
+            ? beba_nearest(beba_parse_text(p, beba_parse_peek(p)), names, in_state ? 4 : 13)
             : NULL;
 
     if (near)

@@ -37,6 +37,9 @@
     X(FULL, "full", 0)             \
     X(EVICT, "evict", 0)           \
     X(REFUSE, "refuse", 0)         \
+    X(CONSISTENCY, "consistency", 0) \
+    X(EXACT, "exact", 0)           \
+    X(PER_CPU, "per_cpu", 0)       \
     X(WITHOUT, "without", 0)       \
     X(DEFAULT, "default", 1)       \
     X(CONNECTION, "connection", 1) \

@@ -90,6 +90,8 @@ static void dump_context(struct beba_strbuf *out, const struct beba_pipeline *p,
     } else {
         beba_strbuf_puts(out, "evict");
     }
+    if (t->per_cpu)
+        beba_strbuf_puts(out, "\n    consistency per_cpu");
     beba_strbuf_puts(out, "\n    without key -> ");
     beba_verdict_print(out, p, t, &t->no_key);
     beba_strbuf_putc(out, '\n');
