@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
-# Runs every fuzz target, or those named, for FUZZ_SECONDS (60) each under ASan and UBSan. The target
-# random is not libFuzzer's: tests/random/run.py with fresh seeds, thousands of programs and captures.
+# Runs every fuzz target, or those named, for FUZZ_SECONDS (60) each under ASan and UBSan. The targets
+# random and kernel are not libFuzzer's: tests/random/run.py makes fresh programs and captures, which
+# the interpreter runs in every way it has, or the interpreter, XDP and tc.
 #
 #   scripts/fuzz.sh [TARGET...]
 #
@@ -12,6 +13,7 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 seconds=${FUZZ_SECONDS:-60}
 build=build/fuzz
+kernel=$build/tests/bpf/differential
 meson=meson
 [ ! -x /usr/bin/meson ] || meson=/usr/bin/meson
 
@@ -28,30 +30,41 @@ if [ ${#targets[@]} -eq 0 ]; then
         targets+=("${name%.c}")
     done
     targets+=(random)
+    [ "$(id -u)" != 0 ] || ! ninja -C $build -t query "${kernel#"$build/"}" >/dev/null 2>&1 ||
+        targets+=(kernel)
 fi
 wanted=()
 for target in "${targets[@]}"; do
-    [ "$target" != random ] || { wanted+=(tests/random/random_replay) && continue; }
-    wanted+=("tests/fuzz/fuzz_$target" "tests/fuzz/replay_$target")
+    case $target in
+    random) wanted+=(tests/random/random_replay) ;;
+    kernel) wanted+=("${kernel#"$build/"}") ;;
+    *) wanted+=("tests/fuzz/fuzz_$target" "tests/fuzz/replay_$target") ;;
+    esac
 done
 ninja --quiet -C $build "${wanted[@]}"
 
 # What fails is made small and stays in tests/random/regressions, for every later `make test`.
 random() {
-    local log=build/random.log
-    echo "fuzz random: $seconds s"
-    if nice /usr/bin/python3 tests/random/run.py --replay $build/tests/random/random_replay \
-        --seconds "$seconds" --minimise tests/random/regressions >"$log" 2>&1; then
-        grep -E '^# [0-9]+ programs' "$log" | sed 's/^#/   /'
+    local log=build/$1.log how=(--replay "$build/tests/random/random_replay")
+    echo "fuzz $1: $seconds s"
+    [ "$1" = random ] || how=(--bpf "$kernel")
+    if nice /usr/bin/python3 tests/random/run.py "${how[@]}" --seconds "$seconds" \
+        --minimise tests/random/regressions >"$log" 2>&1; then
+        sed -nE 's/^# ([0-9]+ programs)/    \1/p' "$log"
     else
         failed=1
-        grep -v '^ok' "$log" | sed 's/^/    /'
+        sed -E '/^ok/d; s/^/    /' "$log"
     fi
 }
 
 failed=0
 for target in "${targets[@]}"; do
-    [ "$target" != random ] || { random && continue; }
+    case $target in
+    random | kernel)
+        random "$target"
+        continue
+        ;;
+    esac
     found=build/fuzz-corpus/$target
     crashes=tests/fuzz/crashes/$target
     seeds=("tests/fuzz/corpus/$target")

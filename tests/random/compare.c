@@ -85,7 +85,7 @@ void compare_events(const char *what, unsigned number, struct world *a, struct w
 
 /* --- what lasts ---------------------------------------------------------------------------- */
 
-static void compare_cells(const char *what, const struct world *a, const struct world *b)
+void compare_cells(const char *what, const struct world *a, const struct world *b)
 {
     const struct beba_pipeline *p = beba_engine_pipeline(a->e);
     struct beba_u128 x, y;
@@ -162,6 +162,20 @@ void compare_worlds(const char *what, struct world *a, struct world *b, uint64_t
     for (uint32_t i = 0; i < p->n_tables; i++)
         if (p->table[i].lookup.kind != BEBA_KEY_NONE)
             compare_flows(what, a, b, i, now);
+}
+
+bool was_full(const struct world *w)
+{
+    const struct beba_pipeline *p = beba_engine_pipeline(w->e);
+    bool full = false;
+
+    for (uint32_t i = 0; i < p->n_tables; i++) {
+        struct beba_table_stats t = {0};
+
+        beba_engine_table(w->e, i, &t);
+        full |= t.counters.evictions || t.counters.refusals;
+    }
+    return full;
 }
 
 void print_counters(const struct world *w)

@@ -266,9 +266,10 @@ class Maker:
         return bytes(data)
 
     def capture(self, n):
-        """Times advance by what timeouts are made of, and sometimes go back."""
+        """Times advance by what timeouts are made of; in half of the captures they go back, too."""
         now = self.pick(1, 1_700_000_000, 1_700_000_000, 5) * NS + self.pick(0, 0, 123_456_789)
         pace = self.rng.sample(fields.DURATION_NS, self.rng.randint(1, 4))
+        steady = self.flip(0.5)
         out = []
         for _ in range(n):
             step = self.pick(0, 0, *pace)
@@ -276,7 +277,7 @@ class Maker:
                 step += self.pick(-1, 1)
             elif self.flip(0.05):
                 step = -self.pick(1, 1000, 10**6, 2 * NS)
-            now = max(0, now + step)
+            now = max(0, now + (abs(step) if steady else step))
             data, port = self.packet()
             out.append(Frame(data, now, port))
         return out

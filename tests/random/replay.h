@@ -24,6 +24,11 @@ void compare_packet(const char *what, unsigned number, const struct world *a, un
 void compare_events(const char *what, unsigned number, struct world *a, struct world *b);
 /* Everything that lasts: counters, globals, arrays and flows. */
 void compare_worlds(const char *what, struct world *a, struct world *b, uint64_t now);
+/* Only globals and arrays. */
+void compare_cells(const char *what, const struct world *a, const struct world *b);
+
+/* Some table had no room for an entry. */
+bool was_full(const struct world *w);
 
 /* How often what happened: that a generator's programs do something can be seen here. */
 void print_counters(const struct world *w);

@@ -2,11 +2,11 @@
 # SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
 """Runs random programs on random packets wherever they can run, and compares.
 
-    run.py --replay BIN [--bpf BIN] [--seeds A..B | --seconds N] [--minimise DIR]
+    run.py [--replay BIN] [--bpf BIN] [--seeds A..B | --seconds N] [--minimise DIR]
 
 BIN of --replay compares the interpreter with itself (tests/random/replay.c), BIN of --bpf the
-interpreter with XDP and tc; both take PROGRAM CAPTURE and exit with 0 when all is the same, 77 when
-they could not try. What fails is made small and kept as DIR/SEED.xfsm and DIR/SEED.pcap; files in
+interpreter with XDP and tc (tests/bpf/differential.c); they exit with 0 when all is the same, 77
+when they could not try. What fails is made small and kept as DIR/SEED.xfsm and DIR/SEED.pcap; files in
 regressions/ are run before any seed. Prints TAP."""
 
 import argparse
@@ -34,25 +34,33 @@ HEAD = """# SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
 
 
 class Checker:
-    """A program that compares targets."""
+    """A program that compares targets. between: what it wants between PROGRAM and CAPTURE."""
 
-    def __init__(self, name, command, timeout=120):
+    def __init__(self, name, command, between=(), timeout=120):
         self.name, self.command, self.timeout = name, command, timeout
+        self.between = between
 
     def run(self, program, capture):
         """Exit status and what it said."""
         try:
-            done = subprocess.run([self.command, program, capture], stdin=subprocess.DEVNULL,
+            done = subprocess.run([self.command, program, *self.between, capture], stdin=subprocess.DEVNULL,
                                   stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
                                   errors="replace", timeout=self.timeout)
         except subprocess.TimeoutExpired:
             return -1, f"took more than {self.timeout} s"
         return done.returncode, done.stdout
 
-    def fails(self, text, frames):
+    def kind(self, status, output):
+        """What went wrong, so that a smaller program fails in the same way; None: nothing did."""
+        if status in (0, SKIPPED, INVALID, 2) or "does not load" in output:
+            return None
+        if status < 0:
+            return "crash"
+        return next((k for k in ("not loaded", "Sanitizer") if k in output), "differs")
+
+    def fails(self, text, frames, kind):
         with tempfile.TemporaryDirectory(prefix="beba-random-") as where:
-            status, _ = self.run(*write(where, "p", text, frames))
-        return status not in (0, SKIPPED, INVALID, 2)
+            return self.kind(*self.run(*write(where, "p", text, frames))) == kind
 
 
 def write(where, name, text, frames):
@@ -78,15 +86,16 @@ def one_seed(seed, checkers):
     return attempt, results
 
 
-def keep(seed, attempt, checker, what, where, seconds):
+def keep(seed, attempt, checker, status, what, where, seconds):
     """Makes a failure small and keeps it."""
+    kind = checker.kind(status, what)
     tree = generate.program(seed, attempt)
     frames = generate.frames(seed, tree.text())
-    smaller = minimise.Minimiser(tree, frames, checker.fails, seconds)
+    smaller = minimise.Minimiser(tree, frames, lambda t, f: checker.fails(t, f, kind), seconds)
     tree, frames = smaller.run()
     os.makedirs(where, exist_ok=True)
     _, output = checker.run(*write(where, str(seed), tree.text(), frames))
-    what = (output.splitlines() or [what])[0][:70]
+    what = " ".join((output.splitlines() or [what])[0].split())[:70]
     write(where, str(seed), HEAD.format(seed=seed, what=what) + tree.text(), frames)
     print(f"# kept as {where}/{seed}.xfsm and .pcap, after {smaller.tried} tries: "
           f"{len(frames)} packets", flush=True)
@@ -153,7 +162,8 @@ def seeds(tally, checkers, args):
                         continue
                     checker = next(c for c in checkers if c.name == name)
                     if args.minimise:
-                        keep(seed, attempt, checker, output, args.minimise, args.minimise_seconds)
+                        keep(seed, attempt, checker, status, output, args.minimise,
+                             args.minimise_seconds)
             if args.minimise and tally.failed >= args.stop:
                 break
     print(f"# {made} programs, {100 * made / max(1, made + again):.1f} % valid at first try")
@@ -161,7 +171,7 @@ def seeds(tally, checkers, args):
 
 def main():
     args = argparse.ArgumentParser(description="Random programs on random packets, compared.")
-    args.add_argument("--replay", required=True, help="compares the interpreter with itself")
+    args.add_argument("--replay", help="compares the interpreter with itself")
     args.add_argument("--bpf", help="compares the interpreter with XDP and tc")
     args.add_argument("--seeds", default="1..300", help="A..B")
     args.add_argument("--seconds", type=int, help="fresh seeds for so long")
@@ -170,9 +180,11 @@ def main():
     args.add_argument("--stop", type=int, default=5, help="after so many failures")
     args.add_argument("--jobs", type=int, default=2)
     args = args.parse_args()
-    checkers = [Checker("interpreter", args.replay)]
+    checkers = [Checker("interpreter", args.replay)] if args.replay else []
     if args.bpf:
-        checkers.append(Checker("kernel", args.bpf))
+        checkers.append(Checker("kernel", args.bpf, between=["--"], timeout=300))
+    if not checkers:
+        sys.exit("neither --replay nor --bpf: nothing to run")
     tally = Tally()
     regressions(tally, checkers)
     seeds(tally, checkers, args)
