@@ -21,14 +21,21 @@ static const char *reg_type(unsigned size)
 static void regs_type(struct emit *e, uint32_t i)
 {
     const struct beba_table *t = &e->p->table[i];
+    uint32_t used = 0;
 
     emit_blank(e);
     emit_line(e, "/* The registers of machine %s, as they lie in an entry. */", e->facts[i].name);
     emit_line(e, "struct regs_%s {", e->facts[i].name);
-    for (uint32_t size = 16; size; size /= 2)
-        for (uint32_t r = 0; r < t->n_regs; r++)
-            if (t->reg[r].size == size)
-                emit_line(e, "    %s %s;", reg_type(size), emit_reg_name(e, t, r));
+    for (uint32_t size = 16; size; size /= 2) {
+        for (uint32_t r = 0; r < t->n_regs; r++) {
+            if (t->reg[r].size != size)
+                continue;
+            emit_line(e, "    %s %s;", reg_type(size), emit_reg_name(e, t, r));
+            used = t->reg[r].offset + size;
+        }
+    }
+    if (used < t->regs_size)
+        emit_line(e, "    uint8_t zeros[%" PRIu32 "];", t->regs_size - used);
     emit_line(e, "} __attribute__((aligned(8)));");
     for (uint32_t r = 0; r < t->n_regs; r++)
         emit_line(e, "_Static_assert(__builtin_offsetof(struct regs_%s, %s) == %" PRIu32 ", \"\");",
@@ -121,6 +128,7 @@ static void initial(struct emit *e)
 static void start(struct emit *e)
 {
     const struct table_facts *facts = &e->facts[e->ti];
+    uint32_t used = 0;
 
     emit_blank(e);
     emit_line(e, "BEBA_INLINE void start_%s(struct regs_%s *regs)", facts->name, facts->name);
@@ -135,7 +143,10 @@ static void start(struct emit *e)
         else
             emit_line(e, "    regs->%s = (%s)0x%" PRIx64 "ull;", name, reg_type(reg->size),
                       reg->init.lo);
+        used = reg->offset + reg->size > used ? reg->offset + reg->size : used;
     }
+    for (uint32_t i = used; i < e->t->regs_size; i++)
+        emit_line(e, "    regs->zeros[%" PRIu32 "] = 0;", i - used);
     emit_line(e, "}");
 }
 
@@ -373,6 +384,7 @@ void emit_peek(struct emit *e, uint32_t i)
     emit_line(e, "struct beba_ft *ft = beba_region(&flows_%" PRIu32 ");", i);
     emit_line(e, "bool backward;");
     emit_blank(e);
+    emit_line(e, "BEBA_KEEP(ctx, x, state);");
     emit_line(e, "if (!x || !state || !ft)");
     emit_line(e, "    return 0;");
     emit_line(e, "*state = 0xffffffff;");
