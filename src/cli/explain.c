@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /* beba explain: what happened to one packet, and why. */
-#include "cli/cli.h"
-#include "cli/commands.h"
+#include "cli/explain.h"
+
 #include "base/units.h"
+#include "cli/commands.h"
 #include "io/capture.h"
 #include "lang/lang.h"
 
@@ -10,33 +11,26 @@
 #include <stdlib.h>
 #include <string.h>
 
-struct opts {
-    const char *read;
-    struct cli_list numbers, packets, ports, times;
-    struct cli_number seed;
-    bool json;
-};
-
 static const struct cli_option options[] = {
     {.name = "read",
      .letter = 'r',
      .kind = CLI_STRING,
      .arg = "CAPTURE",
      .complete = CLI_COMPLETE_CAPTURE,
-     .offset = offsetof(struct opts, read),
+     .offset = offsetof(struct explain_opts, read),
      .help = "The capture to run on; '-' is standard input."},
     {.name = "number",
      .letter = 'n',
      .kind = CLI_LIST,
      .arg = "N",
-     .offset = offsetof(struct opts, numbers),
+     .offset = offsetof(struct explain_opts, numbers),
      .help = "Explain packet N of the capture, counted from 1, or packets N-M; those before it run "
-             "silently. May be given several times."},
+             "silently. May be given several times. With --dev: stop after N packets."},
     {.name = "packet",
      .letter = 'p',
      .kind = CLI_LIST,
      .arg = "PACKET",
-     .offset = offsetof(struct opts, packets),
+     .offset = offsetof(struct explain_opts, packets),
      .help =
          "Explain a packet given by its fields, as in a test: '{ ip4.src = 10.0.0.1, tcp.dst = 22 "
          "}'. May be given several times; the packets run in order, after those of the "
@@ -45,38 +39,55 @@ static const struct cli_option options[] = {
      .letter = 'i',
      .kind = CLI_LIST,
      .arg = "PORT",
-     .offset = offsetof(struct opts, ports),
+     .offset = offsetof(struct explain_opts, ports),
      .help = "Port that the --packet options after this one come in by; 1 without it."},
     {.name = "at",
      .kind = CLI_LIST,
      .arg = "TIME",
-     .offset = offsetof(struct opts, times),
+     .offset = offsetof(struct explain_opts, times),
      .help = "When the --packet options after this one come: time since the start (with a capture, "
              "since its last packet), such as 1500ms."},
+    {.name = "dev",
+     .letter = 'd',
+     .kind = CLI_STRING,
+     .arg = "DEVICE",
+     .offset = offsetof(struct explain_opts, dev),
+     .help = "Explain the packets that the program attached to DEVICE handles now, sampled."},
+    {.name = "match",
+     .letter = 'm',
+     .kind = CLI_STRING,
+     .arg = "GUARD",
+     .offset = offsetof(struct explain_opts, match),
+     .help = "With --dev: only packets for which GUARD holds, an expression as in a rule, such as "
+             "'tcp.dst == 22 && ip.src in 10.0.0.0/8'."},
+    {.name = "drops",
+     .kind = CLI_FLAG,
+     .offset = offsetof(struct explain_opts, drops),
+     .help = "With --dev: only packets that were dropped."},
+    {.name = "every",
+     .kind = CLI_NUMBER,
+     .arg = "K",
+     .offset = offsetof(struct explain_opts, every),
+     .help = "With --dev: look at one of K packets only; 1 without it."},
+    {.name = "timeout",
+     .kind = CLI_DURATION,
+     .arg = "TIME",
+     .offset = offsetof(struct explain_opts, timeout),
+     .help = "With --dev: stop after TIME; without it, when interrupted."},
     {.name = "seed",
      .kind = CLI_NUMBER,
      .arg = "N",
-     .offset = offsetof(struct opts, seed),
+     .offset = offsetof(struct explain_opts, seed),
      .help = "Seed of random numbers, as in beba run."},
     {.name = "json",
      .kind = CLI_FLAG,
-     .offset = offsetof(struct opts, json),
-     .help = "Print the result as one JSON object."},
+     .offset = offsetof(struct explain_opts, json),
+     .help = "Print the result as one JSON object; with --dev one a packet, in a line each."},
     {0},
 };
 
 struct interval {
     uint64_t first, last;
-};
-
-struct explain {
-    const struct opts *o;
-    const struct cli_program *program;
-    const struct beba_pipeline *p;
-    struct beba_engine *engine;
-    json_t *list;
-    uint64_t explained;
-    uint64_t now; /* of the last packet of the capture */
 };
 
 enum { BUFFER = BEBA_HEADROOM + 65536 + BEBA_TAILROOM };
@@ -106,7 +117,7 @@ static const char *basis(int8_t result)
 
 static json_t *step_json(const struct explain *x, const struct beba_trace_step *s)
 {
-    const struct beba_sources *sources = &x->program->program->sources;
+    const struct beba_sources *sources = x->sources;
     json_t *json =
         json_pack("{s:s, s:o, s:o}", "kind", beba_trace_kind_name((enum beba_trace_kind)s->kind),
                   "text", cli_json_text(s->text), "why", cli_json_text(s->why));
@@ -144,23 +155,23 @@ static void add_json(struct explain *x, const char *title, const struct beba_tra
     beba_strbuf_free(&verdict);
 }
 
-static int explain_one(struct explain *x, const char *title, struct beba_packet *p)
+int explain_one(struct explain *x, const char *title, struct beba_packet *p,
+                struct beba_result *result)
 {
     struct beba_strbuf out = {0};
     struct beba_trace trace = {0};
-    struct beba_result result;
     int rc;
 
-    if (!x->list && x->explained)
+    if (!x->list && x->explained && !x->o->dev)
         beba_strbuf_putc(&out, '\n');
-    rc = beba_engine_trace(x->engine, p, &result, &trace);
+    rc = beba_engine_trace(x->engine, p, result, &trace);
     x->explained++;
     if (rc)
         rc = cli_fail_with("%s: out of memory while recording what happened", title);
     else if (x->list)
-        add_json(x, title, &trace, p, &result);
+        add_json(x, title, &trace, p, result);
     else
-        beba_trace_print(&out, &trace, &x->program->program->sources);
+        beba_trace_print(&out, &trace, x->sources);
     beba_trace_free(&trace);
     cli_print(stdout, &out);
     return rc;
@@ -195,7 +206,7 @@ static int explain_capture(struct explain *x, const struct interval *list)
         x->now = p.now;
         if (wanted(list, n_list, number)) {
             snprintf(title, sizeof(title), "packet %llu", (unsigned long long)number);
-            rc = explain_one(x, title, &p);
+            rc = explain_one(x, title, &p, &result);
         } else {
             beba_engine_run(x->engine, &one, 1, &result);
             rc = CLI_OK;
@@ -271,6 +282,7 @@ static int explain_given(struct explain *x)
 {
     uint8_t *buffer = malloc(BUFFER);
     struct beba_packet p;
+    struct beba_result result;
     char title[64];
     int rc = CLI_OK;
 
@@ -281,14 +293,16 @@ static int explain_given(struct explain *x)
         rc = build(x, &x->o->packets.item[i], &p, buffer);
         snprintf(title, sizeof(title), "given packet %u", i + 1);
         if (!rc)
-            rc = explain_one(x, title, &p);
+            rc = explain_one(x, title, &p, &result);
     }
     free(buffer);
     return rc;
 }
 
-static int check_opts(const struct opts *o, struct interval *list)
+static int check_opts(const struct explain_opts *o, struct interval *list)
 {
+    if (o->match || o->drops || o->every.given || o->timeout.given)
+        return cli_usage("--match, --drops, --every and --timeout go with --dev");
     if (!o->read && !o->packets.n)
         return cli_usage("no packet to explain: give -r CAPTURE -n N, or --packet '{ ... }'");
     if (o->read && !o->numbers.n && !o->packets.n)
@@ -306,21 +320,31 @@ static int check_opts(const struct opts *o, struct interval *list)
 
 static int run(const struct cli_call *call)
 {
-    const struct opts *o = call->opts;
+    const struct explain_opts *o = call->opts;
     struct beba_engine_opts eopts = {.seed = o->seed.value, .fixed_seed = o->seed.given};
     struct interval *list = calloc(o->numbers.n + 1, sizeof(*list));
     struct cli_program p = {0};
-    struct explain x = {.o = o, .program = &p, .now = BEBA_NS_PER_SEC};
+    struct explain x = {.o = o, .now = BEBA_NS_PER_SEC};
     struct beba_error err;
     int rc;
 
     cli.json = o->json;
+    if (o->dev) {
+        free(list);
+        return call->n_operands ? cli_usage("--dev takes the program that is attached, and no FILE")
+                                : explain_live(o);
+    }
+    if (!call->n_operands) {
+        free(list);
+        return cli_usage("FILE is missing; or give --dev DEVICE");
+    }
     rc = list ? check_opts(o, list) : cli_fail_with("out of memory");
     if (!rc)
         rc = cli_load(call->operand[0], false, &p);
     if (rc)
         goto out;
     x.p = p.program->pipeline;
+    x.sources = &p.program->sources;
     x.list = o->json ? json_array() : NULL;
     if (beba_engine_new(x.p, &eopts, &x.engine, &err)) {
         rc = cli_fail(&err);
@@ -343,8 +367,7 @@ out:
 
 const struct cli_command cli_explain = {
     .name = "explain",
-    .operands = "FILE",
-    .min = 1,
+    .operands = "[FILE]",
     .max = 1,
     .complete = CLI_COMPLETE_PROGRAM,
     .summary = "what happened to one packet, and why",
@@ -352,6 +375,6 @@ const struct cli_command cli_explain = {
         "Says of one packet: its key, its entry, every guard that was tried with the values that "
         "made it true or false, the statements that ran, the verdict.",
     .options = options,
-    .size = sizeof(struct opts),
+    .size = sizeof(struct explain_opts),
     .run = run,
 };
