@@ -397,6 +397,68 @@ static void made_captures_are_seen_and_edited_as_in_user_space(void **state)
     compare_directory(captures[0], ~0u, 8);
 }
 
+static void put(struct beba_packet *p, const char *bytes, uint32_t n)
+{
+    memcpy(p->data + p->len, bytes, n);
+    p->len += n;
+}
+
+/* A packet with n tags, labels, IPv6 extension headers or those of GTP-U. */
+static void build_deep(struct beba_packet *p, unsigned kind, unsigned n)
+{
+    static const char *const types[] = {"", "\x88\x47", "\x86\xdd", "\x08\x00"};
+
+    put(p, "\2\0\0\0\0\1\2\0\0\0\0\2", 12);
+    if (kind)
+        put(p, types[kind], 2);
+    if (kind == 2)
+        put(p,
+            "\x60\0\0\0\1\x28\0\x40\x20\1\0\0\0\0\0\0\0\0\0\0\0\0\0\1"
+            "\x20\1\0\0\0\0\0\0\0\0\0\0\0\0\0\2",
+            40);
+    if (kind == 3)
+        put(p,
+            "\x45\0\0\xff\0\0\0\0\x40\x11\0\0\x0a\0\0\1\x0a\0\0\2"
+            "\x08\x68\x08\x68\0\xe0\0\0\x34\xff\0\0\0\0\0\1\0\0\0\1",
+            40);
+    for (unsigned i = 0; i < n; i++) {
+        bool last = i + 1 == n;
+        if (kind == 0)
+            put(p, "\x81\0\0\1", 4);
+        else if (kind == 1)
+            put(p, last ? "\0\0\1\x40" : "\0\0\0\x40", 4);
+        else if (kind == 2)
+            put(p, last ? "\x11\0\1\4\0\0\0\0" : "\0\0\1\4\0\0\0\0", 8);
+        else
+            put(p, last ? "\1\0\0\0" : "\1\0\0\1", 4);
+    }
+    if (kind == 0)
+        put(p, "\x08\0", 2);
+    if (kind < 2)
+        put(p, "\x45\0\0\x1c\0\0\0\0\x40\x11\0\0\x0a\0\0\1\x0a\0\0\2", 20);
+    put(p, "\x10\0\x20\0\0\x08\0\0", 8);
+    memset(p->data + p->len, 0, 400);
+    p->len += 400;
+}
+
+static void deep_stacks_are_followed_as_far(void **state)
+{
+    static const unsigned from[] = {14, 30, 14, 6};
+    static uint8_t buf[ROOM + MAX + ROOM];
+
+    n_compared = n_edits = 0;
+    for (unsigned kind = 0; kind < 4; kind++)
+        for (unsigned n = from[kind]; n < from[kind] + 5; n++) {
+            struct beba_packet p = {.data = buf + ROOM, .link = BEBA_LINK_ETHERNET};
+            build_deep(&p, kind, n);
+            here.file = "deep stacks";
+            here.number = kind * 100 + n;
+            compare_packet(&p, 2);
+            assert_int_equal(!!(p.h.flaws & BEBA_FLAW_TOO_DEEP), n > from[kind] + 2);
+        }
+    assert_int_equal(n_compared, 40);
+}
+
 static void other_captures_are_seen_and_edited_as_in_user_space(void **state)
 {
     if (!captures[1] || access(captures[1], R_OK)) {
@@ -411,6 +473,7 @@ int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(made_captures_are_seen_and_edited_as_in_user_space),
+        cmocka_unit_test(deep_stacks_are_followed_as_far),
         cmocka_unit_test(other_captures_are_seen_and_edited_as_in_user_space),
     };
 

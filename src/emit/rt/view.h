@@ -97,12 +97,12 @@ BEBA_HELPER(int64_t, bpf_csum_update, 40, struct __sk_buff *skb, uint32_t csum);
  * and whether it holds a sum of the packet's bytes itself. An IPv6 address and the checksum that
  * follows it leave that sum as it was, where IPv4 has its header's checksum for the address:
  * kernels take both for IPv4's. */
-#define BEBA_VIEW_TRANSPORT_SUM(v, h, at, old, new, pseudo)                     \
-    do {                                                                        \
-        uint16_t diff_ = BEBA_VIEW_DIFF(old, new);                              \
+#define BEBA_VIEW_TRANSPORT_SUM(v, h, at, old, new, pseudo)                   \
+    do {                                                                      \
+        uint16_t diff_ = BEBA_VIEW_DIFF(old, new);                            \
         bpf_l4_csum_replace(v, at, 0, diff_, (pseudo) ? BEBA_PSEUDO_HDR : 0); \
-        if ((pseudo) && !beba_has(h, BEBA_LAYER_IP4))                           \
-            bpf_csum_update(v, (uint16_t)~diff_);                               \
+        if ((pseudo) && !beba_has(h, BEBA_LAYER_IP4))                         \
+            bpf_csum_update(v, (uint16_t)~diff_);                             \
     } while (0)
 
 /* No checksum in the packet makes up for this change: the kernel's own sum of the bytes follows. */
