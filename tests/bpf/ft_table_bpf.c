@@ -3,9 +3,15 @@
  * in BPF. ft_table_test.c runs it. */
 #include "base/int.h"
 
-#include <linux/bpf.h>
-
 #include "ft_table.h"
+
+/* What linux/bpf.h has, which needs headers of the machine that BPF is not. */
+enum { BPF_MAP_TYPE_ARRAY = 2, BPF_MAP_TYPE_PERCPU_ARRAY = 6, BPF_F_MMAPABLE = 1 << 10 };
+enum { XDP_ABORTED, XDP_DROP, XDP_PASS };
+
+struct xdp_md {
+    uint32_t data, data_end, data_meta, ingress_ifindex, rx_queue_index, egress_ifindex;
+};
 
 #define SEC(name) __attribute__((section(name), used))
 
