@@ -17,9 +17,10 @@ enum {
     MIRROR_BYTES_DEFAULT = 1 << 20,
     MIRROR_BYTES_MIN = 64, /* of a copy, to size the list of copies */
     AHEAD = 4,             /* packets whose first bytes are asked for before they are parsed */
-    /* Packets whose entries are asked for before they are run. More at once than a core can wait
-     * for are forgotten. */
-    ENTRIES_AHEAD = 4,
+    /* Packets whose entries are asked for before they are run, with one early table and with
+     * several. More at once than a core can wait for are forgotten. */
+    ENTRIES_AHEAD = 16,
+    ENTRIES_AHEAD_MORE = 4,
 };
 
 /* Making ------------------------------------------------------------------------------------- */
@@ -249,6 +250,7 @@ static void run_batch(struct beba_engine *e, struct beba_packet *const *packets,
                       struct beba_result *results)
 {
     struct table_keys keys[EARLY_TABLES * BEBA_BATCH];
+    unsigned ahead = e->n_early > 1 ? ENTRIES_AHEAD_MORE : ENTRIES_AHEAD;
 
     for (unsigned i = 0; i < n; i++) {
         if (i + AHEAD < n)
@@ -257,11 +259,11 @@ static void run_batch(struct beba_engine *e, struct beba_packet *const *packets,
         take_keys(e, packets[i], &keys[i]);
         prefetch_tags(e, &keys[i]);
     }
-    for (unsigned i = 0; i < ENTRIES_AHEAD && i < n; i++)
+    for (unsigned i = 0; i < ahead && i < n; i++)
         prefetch_entries(e, &keys[i]);
     for (unsigned i = 0; i < n; i++) {
-        if (i + ENTRIES_AHEAD < n)
-            prefetch_entries(e, &keys[i + ENTRIES_AHEAD]);
+        if (i + ahead < n)
+            prefetch_entries(e, &keys[i + ahead]);
         beba_exec_packet(e, packets[i], &keys[i], &results[i]);
     }
 }

@@ -361,7 +361,7 @@ BEBA_INLINE const uint8_t *read_entry(const struct table *t, struct beba_ft_entr
 }
 
 /* Reads L and U. Returns the entry of the update key, NULL when there is none. */
-static struct beba_ft_entry *look_up(struct exec *x)
+BEBA_INLINE struct beba_ft_entry *look_up(struct exec *x)
 {
     const struct flow_key *key = &x->keys->lookup;
     struct beba_ft *ft = x->t->ft;
