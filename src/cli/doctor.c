@@ -4,13 +4,15 @@
 #include "cli/commands.h"
 #include "engine/tests.h"
 #include "io/capture.h"
+#include "kernel/probe.h"
 #include "lang/lang.h"
 #include "state/ft_core.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/utsname.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 struct opts {
@@ -25,8 +27,8 @@ static const struct cli_option options[] = {
     {0},
 };
 
-enum level { LEVEL_CORE, LEVEL_OPTIONAL, LEVEL_LATER };
-enum outcome { OUTCOME_OK, OUTCOME_MISSING, OUTCOME_FAILED };
+enum level { LEVEL_CORE, LEVEL_OPTIONAL, LEVEL_KERNEL };
+enum outcome { OUTCOME_OK, OUTCOME_MISSING, OUTCOME_FAILED, OUTCOME_UNKNOWN };
 
 struct finding {
     enum outcome outcome;
@@ -230,34 +232,57 @@ static void check_huge_pages(struct finding *f)
              "echo madvise >/sys/kernel/mm/transparent_hugepage/enabled");
 }
 
-static void check_kernel(struct finding *f)
-{
-    struct utsname name;
+/* --- the kernel ---------------------------------------------------------------------------- */
 
-    if (uname(&name))
-        find(f, OUTCOME_MISSING, "unknown");
-    else
-        find(f, OUTCOME_OK, "%s %s %s", name.sysname, name.release, name.machine);
+/* Runs a program with one argument and takes the first line it prints; false when it cannot. */
+static bool first_output(const char *program, const char *arg, char *out, size_t size)
+{
+    int pipe_fd[2], status;
+    pid_t pid;
+    ssize_t n;
+
+    out[0] = '\0';
+    if (pipe2(pipe_fd, O_CLOEXEC))
+        return false;
+    pid = fork();
+    if (!pid) {
+        dup2(pipe_fd[1], STDOUT_FILENO);
+        dup2(pipe_fd[1], STDERR_FILENO);
+        execlp(program, program, arg, (char *)NULL);
+        _exit(127);
+    }
+    close(pipe_fd[1]);
+    n = pid < 0 ? -1 : read(pipe_fd[0], out, size - 1);
+    close(pipe_fd[0]);
+    out[n > 0 ? n : 0] = '\0';
+    out[strcspn(out, "\n")] = '\0';
+    return pid > 0 && waitpid(pid, &status, 0) == pid &&
+           (!WIFEXITED(status) || WEXITSTATUS(status) != 127) && n > 0;
 }
 
-static void check_btf(struct finding *f)
+static void check_clang(struct finding *f)
 {
-    if (!access("/sys/kernel/btf/vmlinux", R_OK))
-        find(f, OUTCOME_OK, "/sys/kernel/btf/vmlinux");
-    else
-        find(f, OUTCOME_MISSING, "no /sys/kernel/btf/vmlinux");
-}
+    static const char *const names[] = {"clang",    "clang-19", "clang-18", "clang-17",
+                                        "clang-16", "clang-15", "clang-14"};
+    const char *given = getenv("BEBA_CLANG");
+    char version[256];
 
-static void check_bpf(struct finding *f)
-{
-    char value[16];
-
-    first_line("/proc/sys/kernel/unprivileged_bpf_disabled", value, sizeof(value));
-    if (!*value)
-        find(f, OUTCOME_MISSING, "the kernel does not say that it has BPF");
-    else
-        find(f, OUTCOME_OK, "%s; %s", *value == '0' ? "open to every user" : "for root only",
-             access("/sys/fs/bpf", F_OK) ? "no /sys/fs/bpf" : "/sys/fs/bpf is there");
+    if (given && *given) {
+        if (first_output(given, "--version", version, sizeof(version)))
+            find(f, OUTCOME_OK, "%s: %s", given, version);
+        else
+            find(f, OUTCOME_MISSING, "BEBA_CLANG names '%.200s', which does not run", given);
+        return;
+    }
+    for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++) {
+        if (first_output(names[i], "--version", version, sizeof(version))) {
+            find(f, OUTCOME_OK, "%s: %s", names[i], version);
+            return;
+        }
+    }
+    find(f, OUTCOME_MISSING,
+         "not found: beba attach takes objects of beba build only; "
+         "install clang, or name one by BEBA_CLANG");
 }
 
 static const struct check {
@@ -268,51 +293,102 @@ static const struct check {
     {"program", LEVEL_CORE, check_program},       {"flow table", LEVEL_CORE, check_flow_table},
     {"libpcap", LEVEL_CORE, check_libpcap},       {"cpu", LEVEL_CORE, check_cpu},
     {"memory", LEVEL_OPTIONAL, check_memory},     {"huge pages", LEVEL_OPTIONAL, check_huge_pages},
-    {"graphviz", LEVEL_OPTIONAL, check_graphviz}, {"kernel", LEVEL_LATER, check_kernel},
-    {"kernel BTF", LEVEL_LATER, check_btf},       {"kernel BPF", LEVEL_LATER, check_bpf},
+    {"graphviz", LEVEL_OPTIONAL, check_graphviz}, {"clang", LEVEL_KERNEL, check_clang},
 };
+
+/* --- the command --------------------------------------------------------------------------- */
+
+struct doctor {
+    bool json, core_ok, kernel_ok, kernel_known;
+    json_t *list;
+};
+
+static void tell(struct doctor *d, const char *name, enum level level, const struct finding *f,
+                 const char *hint)
+{
+    static const char *const outcomes[] = {"ok", "missing", "FAILED", "unknown"};
+    static const char *const levels[] = {"core", "optional", "kernel"};
+    json_t *json;
+
+    if (!d->json) {
+        printf("%-8s %-16s %s%s%s\n", outcomes[f->outcome], name, f->text, *hint ? ": " : "", hint);
+        return;
+    }
+    json = json_pack("{s:o, s:b, s:s, s:s, s:o}", "name", cli_json_text(name), "ok",
+                     f->outcome == OUTCOME_OK, "outcome",
+                     f->outcome == OUTCOME_FAILED ? "failed" : outcomes[f->outcome], "level",
+                     levels[level], "text", cli_json_text(f->text));
+    if (*hint)
+        json_object_set_new(json, "hint", cli_json_text(hint));
+    json_array_append_new(d->list, json);
+}
+
+static void tell_probe(void *arg, const struct beba_probe *probe)
+{
+    static const uint8_t outcomes[] = {OUTCOME_OK, OUTCOME_MISSING, OUTCOME_UNKNOWN};
+    struct doctor *d = arg;
+    struct finding f = {.outcome = outcomes[probe->outcome]};
+
+    snprintf(f.text, sizeof(f.text), "%s", probe->text);
+    if (probe->needed && probe->outcome == BEBA_PROBE_MISSING)
+        d->kernel_ok = false;
+    if (probe->needed && probe->outcome == BEBA_PROBE_UNKNOWN)
+        d->kernel_known = false;
+    tell(d, probe->name, LEVEL_KERNEL, &f, probe->hint);
+}
+
+static void conclude(const struct doctor *d)
+{
+    if (!d->core_ok) {
+        puts("\nbeba does not work on this machine: see FAILED above.");
+        return;
+    }
+    puts("\nbeba works on this machine: it runs programs on captures.");
+    if (!d->kernel_ok)
+        puts("In the kernel it cannot run programs as things are: see missing above.");
+    else if (!d->kernel_known)
+        puts("Whether it can run programs in the kernel is not all known: see unknown above.");
+    else
+        puts("It can run programs in the kernel.");
+}
 
 static int run(const struct cli_call *call)
 {
-    static const char *const outcomes[] = {"ok", "missing", "FAILED"};
-    static const char *const levels[] = {"core", "optional", "later"};
     const struct opts *o = call->opts;
-    json_t *list = json_array();
-    struct finding f;
-    bool ok = true;
+    struct doctor d = {o->json, true, true, true, json_array()};
+    int rc = CLI_OK;
 
     cli.json = o->json;
     for (size_t i = 0; i < sizeof(checks) / sizeof(*checks); i++) {
+        struct finding f;
+
         checks[i].run(&f);
         if (checks[i].level == LEVEL_CORE && f.outcome != OUTCOME_OK)
-            ok = false;
-        if (!o->json)
-            printf("%-8s %-11s %s%s\n", outcomes[f.outcome], checks[i].name, f.text,
-                   checks[i].level == LEVEL_LATER ? " (not used by this version)" : "");
-        json_array_append_new(
-            list, json_pack("{s:s, s:b, s:s, s:s, s:o}", "name", checks[i].name, "ok",
-                            f.outcome == OUTCOME_OK, "outcome",
-                            f.outcome == OUTCOME_FAILED ? "failed" : outcomes[f.outcome], "level",
-                            levels[checks[i].level], "text", cli_json_text(f.text)));
+            d.core_ok = false;
+        tell(&d, checks[i].name, checks[i].level, &f, "");
     }
-    if (!o->json) {
-        printf("\n%s\n", ok ? "beba works on this machine: it runs programs on captures."
-                            : "beba does not work on this machine: see FAILED above.");
-        json_decref(list);
-        return ok ? CLI_OK : CLI_FAILED;
-    }
-    if (cli_print_json(stdout, json_pack("{s:b, s:s, s:o}", "ok", ok, "version", BEBA_VERSION,
-                                         "checks", list)))
-        return CLI_FAILED;
-    return ok ? CLI_OK : CLI_FAILED;
+    beba_kernel_probe(tell_probe, &d);
+    if (o->json)
+        rc = cli_print_json(
+            stdout,
+            json_pack("{s:b, s:o, s:s, s:O}", "ok", d.core_ok, "kernel",
+                      d.kernel_ok && !d.kernel_known ? json_null() : json_boolean(d.kernel_ok),
+                      "version", BEBA_VERSION, "checks", d.list));
+    else
+        conclude(&d);
+    json_decref(d.list);
+    return d.core_ok ? rc : CLI_FAILED;
 }
 
 const struct cli_command cli_doctor = {
     .name = "doctor",
     .operands = "",
     .summary = "what this machine can run, and what is missing",
-    .text = "Checks what beba needs: runs a built-in program, exercises a flow table, looks for "
-            "libraries and tools, and says what is missing and what that costs.",
+    .text =
+        "Checks what beba needs: runs a built-in program, exercises a flow table, looks for "
+        "libraries and tools, asks the kernel what it gives to programs, looks at the network "
+        "devices, and says what is missing, what that costs and what to do. Works for any user; "
+        "root sees more.",
     .options = options,
     .size = sizeof(struct opts),
     .run = run,

@@ -51,6 +51,7 @@ static const struct cli_option options[] = {
      .letter = 'd',
      .kind = CLI_STRING,
      .arg = "DEVICE",
+     .complete = CLI_COMPLETE_DEVICE,
      .offset = offsetof(struct explain_opts, dev),
      .help = "Explain the packets that the program attached to DEVICE handles now, sampled."},
     {.name = "match",

@@ -251,6 +251,8 @@ const struct cli_command cli_flow = {
     .operands = "get|set|del|sweep NAME [MACHINE KEY [STATE] [REG=VALUE...]]",
     .min = 2,
     .max = UINT_MAX,
+    .complete = CLI_COMPLETE_DEPLOYMENT,
+    .verbs = "get|set|del|sweep",
     .summary = "look at, change or remove one flow of a running program",
     .text = "get prints the flow of KEY; set makes it or changes its state and registers; del "
             "removes it; sweep frees what timeouts have ended. KEY is written as beba prints it: "

@@ -195,6 +195,8 @@ const struct cli_command cli_global = {
     .operands = "list|get|set NAME [GLOBAL [VALUE]]",
     .min = 2,
     .max = 4,
+    .complete = CLI_COMPLETE_DEPLOYMENT,
+    .verbs = "list|get|set",
     .summary = "read or set globals and array cells of a running program",
     .text = "Lists the global registers of a program in the kernel, or reads or sets one of them, "
             "or a cell of an array, written as in the program: limit, hits[3], seen[3][1].",

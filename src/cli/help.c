@@ -2,8 +2,11 @@
 /* What is printed from the option tables: help, manual, completion. */
 #include "cli/cli.h"
 #include "cli/options.h"
+#include "kernel/kernel.h"
 #include "packet/field.h"
 
+#include <net/if.h>
+#include <stdlib.h>
 #include <string.h>
 
 enum { WIDTH = 80, INDENT = 26 };
@@ -115,6 +118,26 @@ static void offer(struct beba_strbuf *out, const char *candidate, size_t n, cons
     }
 }
 
+static void offer_deployments(struct beba_strbuf *out, const char *prefix)
+{
+    const char *const *names = NULL;
+    int n = beba_kernel_list(NULL, &names, NULL);
+
+    for (int i = 0; i < n; i++)
+        offer(out, names[i], strlen(names[i]), prefix);
+    free((void *)(uintptr_t)names);
+}
+
+static void offer_devices(struct beba_strbuf *out, const char *prefix)
+{
+    struct if_nameindex *list = if_nameindex();
+
+    for (struct if_nameindex *i = list; i && i->if_index; i++)
+        offer(out, i->if_name, strlen(i->if_name), prefix);
+    if (list)
+        if_freenameindex(list);
+}
+
 static void offer_kind(struct beba_strbuf *out, enum cli_complete kind, const char *prefix)
 {
     switch (kind) {
@@ -142,17 +165,29 @@ static void offer_kind(struct beba_strbuf *out, enum cli_complete kind, const ch
                 offer(out, (*c)->name, strlen((*c)->name), prefix);
         }
         return;
+    case CLI_COMPLETE_DEPLOYMENT:
+        offer_deployments(out, prefix);
+        return;
+    case CLI_COMPLETE_DEVICE:
+        offer_devices(out, prefix);
+        return;
     }
 }
 
-static void offer_value(struct beba_strbuf *out, const struct cli_option *o, const char *prefix)
+/* "a|b" */
+static void offer_choices(struct beba_strbuf *out, const char *choices, const char *prefix)
 {
-    for (const char *c = o->choices; c;) {
+    for (const char *c = choices; c;) {
         const char *end = strchr(c, '|');
 
         offer(out, c, end ? (size_t)(end - c) : strlen(c), prefix);
         c = end ? end + 1 : NULL;
     }
+}
+
+static void offer_value(struct beba_strbuf *out, const struct cli_option *o, const char *prefix)
+{
+    offer_choices(out, o->choices, prefix);
     offer_kind(out, (enum cli_complete)o->complete, prefix);
 }
 
@@ -216,7 +251,9 @@ void cli_complete(struct beba_strbuf *out, const char *const *words, unsigned n)
         offer_options(out, c, last);
         return;
     }
-    if (c->max)
+    if (c->verbs && n == 2)
+        offer_choices(out, c->verbs, last);
+    else if (c->max)
         offer_kind(out, (enum cli_complete)c->complete, last);
     if (!strcmp(last, "-"))
         offer_options(out, c, last);

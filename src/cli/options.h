@@ -43,6 +43,8 @@ enum cli_complete {
     CLI_COMPLETE_DIR,
     CLI_COMPLETE_FIELD,
     CLI_COMPLETE_COMMAND,
+    CLI_COMPLETE_DEPLOYMENT, /* programs in the kernel */
+    CLI_COMPLETE_DEVICE,     /* of the network */
 };
 
 struct cli_option {
@@ -68,6 +70,7 @@ struct cli_command {
     const char *operands; /* "FILE..." */
     unsigned min, max;    /* operands; max 0 = none, UINT_MAX = any */
     uint8_t complete;     /* enum cli_complete of operands */
+    const char *verbs;    /* "get|set": what the first operand may be; NULL = anything */
     const char *summary;  /* half a line */
     const char *text;     /* a paragraph for --help */
     const struct cli_option *options;

@@ -420,7 +420,7 @@ const struct cli_command cli_restore = {
     .operands = "NAME FROM",
     .min = 2,
     .max = 2,
-    .complete = CLI_COMPLETE_DIR,
+    .complete = CLI_COMPLETE_DEPLOYMENT,
     .summary = "put the flows and values of a snapshot into a running program",
     .text = "Puts flows, globals, arrays and sets into a program in the kernel. FROM is a "
             "directory that beba snapshot or beba run --state wrote, or one MACHINE.ft of it. What "

@@ -148,6 +148,8 @@ const struct cli_command cli_set = {
     .operands = "list|add|del NAME SET [ELEMENT...]",
     .min = 3,
     .max = UINT_MAX,
+    .complete = CLI_COMPLETE_DEPLOYMENT,
+    .verbs = "list|add|del",
     .summary = "list or change a set of a running program",
     .text = "Lists the elements of a set that the program declares, or adds or removes some while "
             "packets run. Elements are written as in the program: 80, 1024..65535, 10.0.0.0/8.",

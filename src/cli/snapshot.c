@@ -265,6 +265,7 @@ const struct cli_command cli_snapshot = {
     .operands = "NAME",
     .min = 1,
     .max = 1,
+    .complete = CLI_COMPLETE_DEPLOYMENT,
     .summary = "write the flows and values of a running program to a directory",
     .text = "Writes the flows, globals, arrays and sets of a program in the kernel to a directory, "
             "while it runs. beba run --state goes on from there with a capture, beba restore puts "

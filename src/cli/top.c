@@ -395,6 +395,7 @@ const struct cli_command cli_top = {
     .name = "top",
     .operands = "[NAME]",
     .max = 1,
+    .complete = CLI_COMPLETE_DEPLOYMENT,
     .summary = "watch running programs: rates, verdicts, rules, flows, events",
     .text = "Shows the programs in the kernel and what they do, refreshed each second: packets and "
             "bits a second, verdicts, rates by rule, flows by state, newest events. On a terminal "
