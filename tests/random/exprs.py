@@ -127,7 +127,8 @@ class Exprs:
 
     def hash(self):
         args = [self.field("num", "ip", "ip4", "ip6", "mac", "time", "bool")
-                for _ in range(self.rng.choice([1, 1, 2, 2, 3, 5, 16]))]
+                for _ in range(self.rng.choice([1, 1, 2, 2, 3] if self.s.options.small else
+                                       [1, 1, 2, 2, 3, 5, 16]))]
         return call("num", 32, "hash", *args)
 
     # --- numbers ----------------------------------------------------------------------------

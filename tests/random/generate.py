@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
 """Writes a random program and packets that exercise it; the same from the same seed.
 
-    generate.py SEED [--out DIR] [--packets N]     DIR/SEED.xfsm and DIR/SEED.pcap
+    generate.py SEED [--out DIR] [--small] [--packets N]     DIR/SEED.xfsm and DIR/SEED.pcap
 
 Two seeds of three give programs that XDP can run; the third also mirrors and chooses queues. The
 captures are pcapng, in which a packet names the port it came by."""
@@ -17,13 +17,10 @@ import packets
 import programs
 
 
-def options(seed):
-    return programs.Options(full=seed % 3 == 2)
-
-
-def program(seed, attempt=0):
+def program(seed, attempt=0, small=False):
     """The program's tree; attempt: another one, where the first was not valid."""
-    return programs.program(random.Random(f"program {seed} {attempt}"), options(seed))
+    options = programs.Options(full=seed % 3 == 2, small=small)
+    return programs.program(random.Random(f"program {seed} {attempt}"), options)
 
 
 def frames(seed, text, n=None):
@@ -39,11 +36,12 @@ def main():
     args = argparse.ArgumentParser(description="Writes a random program and packets.")
     args.add_argument("seed", type=int)
     args.add_argument("--out", default=".", help="directory")
+    args.add_argument("--small", action="store_true", help="what the kernel's verifier has time for")
     args.add_argument("--packets", type=int, help="how many")
     args = args.parse_args()
     base = os.path.join(args.out, str(args.seed))
     with open(base + ".xfsm", "w", encoding="utf-8") as file:
-        text = program(args.seed).text()
+        text = program(args.seed, small=args.small).text()
         file.write(text)
     packets.write_capture(base + ".pcap", frames(args.seed, text, args.packets))
 

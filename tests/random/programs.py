@@ -40,10 +40,11 @@ THEMES = [(IP4 + TCP, 6), (IP + TCP, 3), (IP4 + UDP, 3), (IP + UDP, 2), (IP4, 2)
 
 
 class Options:
-    """full: also what XDP cannot do (mirror, queue, tunnel_id)."""
+    """full: also what XDP cannot do (mirror, queue, tunnel_id). small: what the verifier has time
+    for."""
 
-    def __init__(self, full):
-        self.full = full
+    def __init__(self, full, small=False):
+        self.full, self.small = full, small
 
 
 class Machine:
@@ -64,7 +65,8 @@ class Machine:
         self.key = rng.choices(["none", "one", "many", "connection", "flow", "two"],
                                [1, 4, 3, 4, 2, 3])[0]
         self.keyed = self.key != "none"
-        self.n_states = rng.choice([0, 1, 2, 3, 3, 4, 5]) if self.keyed else 0
+        most = 3 if self.s.options.small else 5
+        self.n_states = min(most, rng.choice([0, 1, 2, 3, 3, 4, 5])) if self.keyed else 0
         self.states = [f"s{i}" for i in range(self.n_states)]
         if self.keyed:
             self.s.machines[self.name] = self.states or ["start"]
@@ -319,6 +321,8 @@ class Machine:
                 s.entry = False
                 members.append(self.capacity())
                 s.regs, s.entry = regs, True
+            if rng.random() < 0.1:
+                members.append(Node("consistency " + rng.choice(["exact", "per_cpu"])))
             if rng.random() < 0.8:
                 regs, s.regs = s.regs, []
                 s.entry = False
@@ -387,7 +391,8 @@ def program(rng, options):
     scope = Scope(rng, options)
     scope.notices = 0
     out = definitions(scope)
-    machines = [Machine(i, scope) for i in range(rng.choice([1, 1, 2, 2, 3, 4]))]
+    machines = [Machine(i, scope) for i in
+                range(rng.choice([1, 1, 1, 2] if options.small else [1, 1, 2, 2, 3, 4]))]
     for m in machines:
         m.plan()
         m.last = m is machines[-1]

@@ -48,7 +48,17 @@ class Checker:
                                   errors="replace", timeout=self.timeout)
         except subprocess.TimeoutExpired:
             return -1, f"took more than {self.timeout} s"
-        return done.returncode, done.stdout
+        return self.judge(done.returncode, done.stdout)
+
+    @staticmethod
+    def judge(status, output):
+        """A program that the verifier gives up on is no mismatch: it is counted as skipped."""
+        refused = output.count("the kernel refuses")
+        given_up = output.count("processed 1000001 insns")
+        failed = sum(line.startswith("FAIL") for line in output.splitlines())
+        if status == 1 and refused and refused == given_up == failed:
+            return SKIPPED, "the verifier gives up after a million instructions"
+        return status, output
 
     def kind(self, status, output):
         """What went wrong, so that a smaller program fails in the same way; None: nothing did."""
@@ -71,11 +81,11 @@ def write(where, name, text, frames):
     return program, capture
 
 
-def one_seed(seed, checkers):
+def one_seed(seed, checkers, small):
     """How often a program had to be made, and of each checker its status and output."""
     with tempfile.TemporaryDirectory(prefix="beba-random-") as where:
         for attempt in range(ATTEMPTS):
-            text = generate.program(seed, attempt).text()
+            text = generate.program(seed, attempt, small).text()
             files = write(where, str(seed), text, generate.frames(seed, text))
             results = [(checkers[0].name, *checkers[0].run(*files))]
             if results[0][1] != INVALID:
@@ -86,12 +96,14 @@ def one_seed(seed, checkers):
     return attempt, results
 
 
-def keep(seed, attempt, checker, status, what, where, seconds):
+def keep(seed, attempt, checker, status, what, args):
     """Makes a failure small and keeps it."""
     kind = checker.kind(status, what)
-    tree = generate.program(seed, attempt)
+    where = args.minimise
+    tree = generate.program(seed, attempt, bool(args.bpf))
     frames = generate.frames(seed, tree.text())
-    smaller = minimise.Minimiser(tree, frames, lambda t, f: checker.fails(t, f, kind), seconds)
+    smaller = minimise.Minimiser(tree, frames, lambda t, f: checker.fails(t, f, kind),
+                                  args.minimise_seconds)
     tree, frames = smaller.run()
     os.makedirs(where, exist_ok=True)
     _, output = checker.run(*write(where, str(seed), tree.text(), frames))
@@ -117,8 +129,9 @@ class Tally:
         else:
             self.failed += 1
             print(f"not ok {self.n} - {name}", flush=True)
-            for line in output.splitlines()[:30]:
-                print(f"#   {line}", flush=True)
+            lines = output.splitlines()
+            for line in lines if len(lines) <= 20 else [*lines[:10], "...", *lines[-10:]]:
+                print(f"#   {line[:200]}", flush=True)
         return status in (0, SKIPPED)
 
 
@@ -149,7 +162,7 @@ def seeds(tally, checkers, args):
         running = {}
         while True:
             while len(running) < 2 * args.jobs and (seed := next(todo, None)) is not None:
-                running[pool.submit(one_seed, seed, checkers)] = seed
+                running[pool.submit(one_seed, seed, checkers, bool(args.bpf))] = seed
             if not running:
                 break
             done, _ = concurrent.futures.wait(running, return_when="FIRST_COMPLETED")
@@ -162,8 +175,7 @@ def seeds(tally, checkers, args):
                         continue
                     checker = next(c for c in checkers if c.name == name)
                     if args.minimise:
-                        keep(seed, attempt, checker, status, output, args.minimise,
-                             args.minimise_seconds)
+                        keep(seed, attempt, checker, status, output, args)
             if args.minimise and tally.failed >= args.stop:
                 break
     print(f"# {made} programs, {100 * made / max(1, made + again):.1f} % valid at first try")
