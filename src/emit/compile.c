@@ -137,6 +137,7 @@ static void exec_clang(int dir, const char *asked)
                           "-Wno-unused-function",
                           "-Wno-unused-variable",
                           "-Wno-unused-label",
+                          "-Wno-parentheses-equality",
                           "-ffreestanding",
                           "-fno-strict-aliasing",
                           "-fno-color-diagnostics",

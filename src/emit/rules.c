@@ -64,7 +64,7 @@ static void rule(struct emit *e, const struct beba_rule *r)
     emit_at(e, r->loc);
     condition(e, r);
     e->indent++;
-    if (r->creates && facts->keyed)
+    if (r->creates && facts->keyed && e->t->full == BEBA_FULL_REFUSE)
         emit_line(e, "ROOM();");
     emit_line(e, "x->rule = %" PRIu32 "; beba_count(&cpu->rule[%" PRIu32 "], x);", r->id, r->id);
     emit_body(e, &r->body);
@@ -174,7 +174,7 @@ void emit_rules(struct emit *e)
         emit_line(e, "switch (rules_%s_%" PRIu32 "(ctx, x, f)) {", facts->name, n);
         emit_line(e, "case RAN:");
         emit_line(e, "    goto ran;");
-        if (facts->keyed && facts->creates) {
+        if (facts->keyed && facts->creates && e->t->full == BEBA_FULL_REFUSE) {
             emit_line(e, "case FULL:");
             emit_line(e, "    goto full;");
             emit_line(e, "case BUSY:");
@@ -203,13 +203,14 @@ void emit_chunks(struct emit *e)
         emit_line(e, "{");
         e->indent++;
         emit_line(e, "ENTER;");
+        emit_line(e, "BEBA_KEEP(ctx, x, f);");
         emit_line(e, "if (!f)");
         emit_line(e, "    return NEITHER;");
         rules(e, e->t->rule + i, end - i);
         emit_line(e, "return NEITHER;");
         emit_line(e, "ran: __attribute__((unused));");
         emit_line(e, "return RAN;");
-        if (facts->keyed && facts->creates) {
+        if (facts->keyed && facts->creates && e->t->full == BEBA_FULL_REFUSE) {
             emit_line(e, "full: __attribute__((unused));");
             emit_line(e, "return FULL;");
             emit_line(e, "busy: __attribute__((unused));");

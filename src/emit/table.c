@@ -261,6 +261,11 @@ static void entered(struct emit *e)
               e->t->two_keys ? "f->update" : "f->key", e->t->lookup.size, e->t->lookup.padded);
 }
 
+static bool refuses(const struct beba_table *t)
+{
+    return t->full == BEBA_FULL_REFUSE;
+}
+
 static void write_back(struct emit *e)
 {
     const struct table_facts *facts = &e->facts[e->ti];
@@ -278,8 +283,12 @@ static void write_back(struct emit *e)
     emit_line(e, "} else {");
     e->indent++;
     if (facts->creates) {
-        emit_line(e, "if (!held.entry) {");
-        emit_line(e, "    held.token = f->token;");
+        if (refuses(e->t)) {
+            emit_line(e, "if (!held.entry) {");
+        } else {
+            emit_line(e, "if (!held.entry && !beba_held_room(ft, SHAPE_%s, f->%s, f->%s_hash, "
+                         "x->p.now, &held)) {", facts->name, key, key);
+        }
         emit_line(e, "    beba_held_insert(ft, SHAPE_%s, f->%s, f->%s_hash, x->p.now, &held);",
                   facts->name, key, key);
         emit_line(e, "    if (held.entry)");
@@ -335,16 +344,20 @@ static void after_rules(struct emit *e)
     const char *key = e->t->two_keys ? "update" : "key";
 
     emit_line(e, "goto done;");
-    if (facts->keyed && facts->creates) {
+    if (facts->keyed && facts->creates && refuses(e->t)) {
         emit_line(e, "busy: __attribute__((unused));");
+        emit_line(e, "held.token = f->token;");
         emit_line(e, "beba_busy(x);");
         emit_line(e, "goto leave;");
         emit_line(e, "full: __attribute__((unused));");
+        emit_line(e, "held.token = f->token;");
         emit_verdict(e, &e->t->full_verdict);
         emit_line(e, "x->reason = BEBA_REASON_FULL;");
         emit_line(e, "goto leave;");
     }
     emit_line(e, "ran: __attribute__((unused));");
+    if (facts->keyed && facts->creates && refuses(e->t))
+        emit_line(e, "held.token = f->token;");
     entered(e);
     write_back(e);
     emit_line(e, "done:");
@@ -359,8 +372,6 @@ static void after_rules(struct emit *e)
     emit_line(e, "}");
     if (facts->keyed) {
         emit_line(e, "leave: __attribute__((unused));");
-        if (facts->creates)
-            emit_line(e, "if (!held.entry)\n        held.token = f->token;");
         release(e, key);
     }
     emit_line(e, "return 0;");
@@ -412,7 +423,7 @@ void emit_table(struct emit *e, uint32_t i)
     e->t = &e->p->table[i];
     e->ti = i;
     if (facts->keyed) {
-        if (facts->creates)
+        if (facts->creates && refuses(e->t))
             room(e);
         initial(e);
         start(e);

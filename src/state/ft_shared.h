@@ -631,12 +631,21 @@ BEBA_INLINE enum beba_held_answer beba_held_room(struct beba_ft *ft, struct beba
                                                  struct beba_held *held)
 {
     uint64_t token = held->token, at;
+    uint32_t free = beba_ft_match(held->first, 0);
 
-    if (!(token & BEBA_HELD_TABLE) && beba_held_reserve(ft, shape)) {
+    /* where an entry was freed, the place that it leaves need not be its key's best */
+    if (!(token & (BEBA_HELD_TABLE | BEBA_HELD_HOME)) && (free & (free - 1)) &&
+        beba_held_reserve(ft, shape)) {
         held->token |= BEBA_HELD_COUNTED;
         return BEBA_HELD_OK;
     }
     token = BEBA_FT_RARE(ft, shape, BEBA_HELD_OP_ROOM, key, hash, now, token, held->arg);
+    /* but it will do where no better one can be looked for */
+    if ((token & (BEBA_HELD_NOT_HAD | BEBA_HELD_TABLE)) == BEBA_HELD_NOT_HAD &&
+        ((token & BEBA_HELD_HOME) || free) && beba_held_reserve(ft, shape)) {
+        held->token |= BEBA_HELD_COUNTED;
+        return BEBA_HELD_OK;
+    }
     if (token & BEBA_HELD_RECLAIM) {
         at = (uint64_t)beba_ft_first(ft, hash) << 32;
         BEBA_FT_RARE(ft, shape, BEBA_HELD_OP_RECLAIM, key, hash, now, at, held->arg);

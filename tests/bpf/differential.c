@@ -56,6 +56,7 @@ struct side_by_side {
     struct beba_engine *e;
     const char *program, *capture, *target;
     unsigned long n, differ;
+    uint64_t now; /* of the last packet */
 };
 
 __attribute__((format(printf, 2, 3))) static void differs(struct side_by_side *s, const char *fmt,
@@ -226,7 +227,7 @@ static int load(struct loaded *k, const struct beba_program *program, const char
     log_text[0] = 0;
     LIBBPF_OPTS(bpf_object_open_opts, open_opts, .object_name = "differential",
                 .kernel_log_buf = log_text, .kernel_log_size = sizeof(log_text),
-                .kernel_log_level = 1);
+                .kernel_log_level = 0);
     k->object = bpf_object__open_mem(object, size, &open_opts);
     k->region = beba_arena_array(&k->arena, k->p->n_tables + 1ul, sizeof(*k->region));
     if (!k->object || !k->region) {
@@ -315,6 +316,8 @@ static void compare_bytes(struct side_by_side *s, const struct beba_packet *want
         differs(s, "byte %u is %02x; kernel: %02x", i, want->data[i], have[i]);
 }
 
+static void compare_table(struct side_by_side *s, uint32_t i);
+
 /* One packet in both. */
 static void run_both(struct side_by_side *s, const uint8_t *data, uint32_t len, uint64_t now,
                      uint32_t in_port)
@@ -334,7 +337,7 @@ static void run_both(struct side_by_side *s, const uint8_t *data, uint32_t len, 
     int rc;
 
     memcpy(mine + 256, data, len);
-    shared->test_now = now;
+    s->now = shared->test_now = now;
     shared->test_in_port = in_port;
     LIBBPF_OPTS(bpf_test_run_opts, run, .data_in = data, .data_size_in = len, .data_out = theirs,
                 .data_size_out = sizeof(theirs));
@@ -344,6 +347,9 @@ static void run_both(struct side_by_side *s, const uint8_t *data, uint32_t len, 
     beba_engine_run(s->e, list, 1, &result);
     compare_result(s, &result);
     compare_bytes(s, &packet, theirs, run.data_size_out);
+    if (getenv("BEBA_EACH") && !s->differ)
+        for (uint32_t i = 0; i < s->k->p->n_tables; i++)
+            compare_table(s, i);
     s->n++;
 }
 
@@ -370,7 +376,8 @@ static void compare_flows(struct side_by_side *s, uint32_t table)
 
         beba_key_print(&text, &t->lookup, beba_ft_key(mine, e));
         if (!k)
-            differs(s, "machine %s: the kernel has no flow of %s", t->name, text.s);
+            differs(s, "machine %s: the kernel has no flow of %s, used %lu ns ago in state %u",
+                    t->name, text.s, (unsigned long)(s->now - e->used), e->state);
         else if (k->state != e->state || k->entered != e->entered || k->used != e->used ||
                  k->birth != e->birth)
             differs(

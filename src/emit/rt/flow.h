@@ -175,6 +175,8 @@ BEBA_INLINE int beba_room(struct beba_run *x, struct beba_ft *ft, struct beba_ft
     if (!ft)
         return BEBA_HELD_BUSY;
     held.first = BEBA_FT_BUCKET(ft, shape, beba_ft_first(ft, hash));
+    if (!held.first)
+        return BEBA_HELD_BUSY;
     answer = (int)beba_held_room(ft, shape, key, hash, x->p.now, &held);
     *token = held.token;
     return answer;

@@ -87,10 +87,15 @@ BEBA_INLINE int beba_busy(struct beba_run *x)
     return beba_end_with(x, BEBA_OBJECT_REASON_BUSY);
 }
 
+/* Keeps the arguments of a function that the verifier looks at by itself: the compiler, which sees
+ * both sides, would not pass what is not used. */
+#define BEBA_KEEP(a, b, c) __asm__ volatile("" : : "r"(a), "r"(b), "r"(c))
+
 /* What each function begins with: what it needs, or the packet's end. */
 #define ENTER                                   \
     struct cpu *cpu = beba_cpu_here();          \
     struct shared *shared = beba_shared_here(); \
+    BEBA_KEEP(ctx, x, x);                       \
     if (!x)                                     \
         return 0;                               \
     if (!cpu || !shared)                        \
