@@ -248,16 +248,16 @@ static int run(const struct cli_call *call)
 
 const struct cli_command cli_flow = {
     .name = "flow",
-    .operands = "get|set|del|sweep NAME [MACHINE KEY [STATE] [REG=VALUE...]]",
+    .operands = "get|set|del|sweep NAME [MACHINE KEY [CHANGE...]]",
     .min = 2,
     .max = UINT_MAX,
     .complete = CLI_COMPLETE_DEPLOYMENT,
     .verbs = "get|set|del|sweep",
     .summary = "look at, change or remove one flow of a running program",
-    .text = "get prints the flow of KEY; set makes it or changes its state and registers; del "
-            "removes it; sweep frees what timeouts have ended. KEY is written as beba prints it: "
-            "'ip.src=10.0.0.1', or '10.0.0.1:1234 <-> 10.0.0.2:80 tcp' for a connection. Changes "
-            "are made under the lock that packets take.",
+    .text = "get prints the flow of KEY; set makes it or changes its state and registers, each "
+            "CHANGE being a STATE or REG=VALUE; del removes it; sweep frees what timeouts have "
+            "ended. KEY is written as beba prints it: 'ip.src=10.0.0.1', or '10.0.0.1:1234 <-> "
+            "10.0.0.2:80 tcp' for a connection. Changes are made under the lock that packets take.",
     .options = options,
     .size = sizeof(struct opts),
     .run = run,
