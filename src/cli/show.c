@@ -6,6 +6,7 @@
 #include "cli/report.h"
 
 #include "base/units.h"
+#include "pipeline/print.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -260,27 +261,6 @@ static int tell_globals(struct cli_deployment *d, const struct opts *o, struct b
     return CLI_OK;
 }
 
-/* "10.0.0.0/8", "80", "1000-2000" */
-static void print_range(struct beba_strbuf *out, const struct beba_set *set,
-                        const struct beba_range *r)
-{
-    unsigned width = set->type.width, host = 0;
-    struct beba_u128 span = beba_u128(r->lo.hi ^ r->hi.hi, r->lo.lo ^ r->hi.lo);
-
-    while (host < width && (host < 64 ? span.lo >> host & 1 : span.hi >> (host - 64) & 1))
-        host++;
-    beba_value_print(out, set->type, r->lo);
-    if (!host)
-        return;
-    if (width >= 32 && span.lo == beba_mask64(host) &&
-        span.hi == (host > 64 ? beba_mask64(host - 64) : 0)) {
-        beba_strbuf_printf(out, "/%u", width - host);
-        return;
-    }
-    beba_strbuf_puts(out, "-");
-    beba_value_print(out, set->type, r->hi);
-}
-
 static int tell_sets(struct cli_deployment *d, const struct opts *o, struct beba_strbuf *text,
                      json_t *json)
 {
@@ -305,7 +285,7 @@ static int tell_sets(struct cli_deployment *d, const struct opts *o, struct beba
         for (int64_t j = 0; j < n; j++) {
             struct beba_strbuf element = {0};
 
-            print_range(&element, set, &range[j]);
+            beba_range_print(&element, set->type, &range[j]);
             beba_strbuf_printf(text, "    %s\n", beba_strbuf_str(&element));
             json_array_append_new(elements, cli_json_text(beba_strbuf_str(&element)));
             beba_strbuf_free(&element);

@@ -24,13 +24,14 @@ static bool is_bpffs(const char *path)
     return !statfs(path, &s) && (uint32_t)s.f_type == BPF_FS_MAGIC;
 }
 
-/* True when what this process mounts ends with a namespace of its own. */
-static bool mounts_are_private(void)
+/* True when another process is known to be in another mount namespace. */
+static bool mounts_differ(pid_t other)
 {
-    char own[64] = "", first[64] = "";
+    char own[64] = "", its[64] = "", path[64];
 
+    snprintf(path, sizeof(path), "/proc/%d/ns/mnt", (int)other);
     return readlink("/proc/self/ns/mnt", own, sizeof(own) - 1) > 0 &&
-           readlink("/proc/1/ns/mnt", first, sizeof(first) - 1) > 0 && strcmp(own, first) != 0;
+           readlink(path, its, sizeof(its) - 1) > 0 && strcmp(own, its) != 0;
 }
 
 static int mount_usual(const char *root, struct beba_error *err)
@@ -41,7 +42,7 @@ static int mount_usual(const char *root, struct beba_error *err)
         beba_error_hint(err, "mount one there: mount -t bpf bpf DIRECTORY");
         return -ENOENT;
     }
-    if (geteuid() == 0 && mounts_are_private()) {
+    if (mounts_differ(1) || mounts_differ(getppid())) { /* it ends with this command, or soon */
         beba_error_set(err, -ENOENT,
                        "no BPF file system is mounted at %s in this mount namespace, and one that "
                        "is mounted now would end with it",
@@ -71,6 +72,8 @@ static int make_root(const char *root, struct beba_error *err)
 
     memcpy(path, root, n + 1);
     while (n > 1 && access(path, F_OK)) { /* the part that is there */
+        if (errno == EACCES)
+            return kernel_error(err, -EACCES, "look into the BPF file system");
         while (n > 1 && path[n - 1] != '/')
             n--;
         path[n > 1 ? --n : n] = '\0';

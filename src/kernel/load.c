@@ -36,7 +36,8 @@ uint64_t beba_kernel_memory(const struct beba_pipeline *p, uint64_t *tables, str
 
     if (!beba_object_layout(p, &arena, &layout, err)) {
         for (uint32_t i = 0; i < p->n_tables; i++)
-            sum += layout.region[i];
+            sum +=
+                layout.region[i] * (p->table[i].per_cpu ? (uint64_t)libbpf_num_possible_cpus() : 1);
         all = sum + layout.shared_size + BEBA_OBJECT_EVENTS +
               layout.cpu_size * (uint64_t)libbpf_num_possible_cpus();
     }
@@ -159,9 +160,14 @@ static int set_maps(struct load *l, struct beba_kernel *k, const struct kernel_r
             rc = bpf_map__set_autocreate(map, false);
         else if (!strcmp(name, "beba_cpu"))
             rc = bpf_map__set_max_entries(map, (uint32_t)libbpf_num_possible_cpus());
-        for (uint32_t i = 0; reuse && i < k->p->n_tables; i++)
-            if (to == &k->table[i].map && reuse->table[i] >= 0)
+        for (uint32_t i = 0; i < k->p->n_tables && !rc; i++) {
+            if (to != &k->table[i].map)
+                continue;
+            if (reuse && reuse->table[i] >= 0)
                 from = &reuse->from->table[reuse->table[i]].map;
+            else if (k->p->table[i].per_cpu)
+                rc = bpf_map__set_max_entries(map, (uint32_t)libbpf_num_possible_cpus());
+        }
         if (reuse && reuse->shared && to == &k->map[KMAP_SHARED])
             from = &reuse->from->map[KMAP_SHARED];
         if (!rc && from)

@@ -82,7 +82,7 @@ static bool same_schema(const struct beba_table *a, const struct beba_table *b)
 static bool same_table(const struct beba_table *a, const struct beba_table *b)
 {
     return same_key(&a->lookup, &b->lookup) && a->capacity == b->capacity && a->full == b->full &&
-           a->n_states == b->n_states && a->regs_size == b->regs_size &&
+           a->per_cpu == b->per_cpu && a->n_states == b->n_states && a->regs_size == b->regs_size &&
            (!a->regs_size || !memcmp(a->regs_init, b->regs_init, a->regs_size)) &&
            same_timeouts(a, b) && same_schema(a, b);
 }

@@ -139,13 +139,25 @@ static void lines_of_the_verifier(void **state)
     assert_string_equal(err.where, "dir.xfsm:999999");
 }
 
+static void memory_of_the_machine(void **state)
+{
+    struct beba_error err;
+
+    (void)state;
+    assert_int_equal(kernel_has_memory(0, &err), 0);
+    assert_int_equal(kernel_has_memory(1ull << 60, &err), -ENOMEM);
+    assert_non_null(strstr(err.what, "MiB are available"));
+    assert_non_null(strstr(err.hint, "smaller capacity"));
+    kernel_error(&err, -ENOMEM, "load the program");
+    assert_non_null(strstr(err.what, "cannot load the program: the kernel has no memory"));
+}
+
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
-        cmocka_unit_test(names_of_attachments),
-        cmocka_unit_test(names_of_deployments),
-        cmocka_unit_test(prefixes_of_ranges),
-        cmocka_unit_test(lines_of_the_verifier),
+        cmocka_unit_test(names_of_attachments),  cmocka_unit_test(names_of_deployments),
+        cmocka_unit_test(prefixes_of_ranges),    cmocka_unit_test(lines_of_the_verifier),
+        cmocka_unit_test(memory_of_the_machine),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -62,12 +62,31 @@ static int explain(const struct beba_kernel *k, const struct beba_kernel_device 
     return kernel_error(err, rc, "attach through libxdp");
 }
 
+/* Where the kernel cannot run the dispatcher, libxdp attaches the program alone. */
+static int check_dispatcher(struct xdp_program *prog, const struct beba_kernel_device *d,
+                            struct beba_error *err)
+{
+    struct xdp_multiprog *all = xdp_multiprog__get_from_ifindex((int)d->ifindex);
+    bool alone = failed(all) || xdp_multiprog__is_legacy(all);
+
+    if (!failed(all))
+        xdp_multiprog__close(all);
+    if (!alone)
+        return 0;
+    xdp_program__detach(prog, (int)d->ifindex, mode_of(d), 0);
+    beba_error_set(err, -EOPNOTSUPP, "this kernel does not run libxdp's dispatcher");
+    beba_error_hint(err, "'xdp-loader load -vv' tells why; without --share the program has the "
+                         "device for itself");
+    return -EOPNOTSUPP;
+}
+
 int share_attach(const struct beba_kernel *k, const struct beba_kernel_device *d,
                  struct beba_error *err)
 {
     LIBBPF_OPTS(bpf_object_open_opts, open, .object_name = "beba_gate");
     DECLARE_LIBXDP_OPTS(xdp_program_opts, opts, .prog_name = "beba_gate");
     struct xdp_program *prog = NULL;
+    struct bpf_program *gate;
     struct bpf_object *object;
     struct bpf_map *map;
     int rc;
@@ -77,7 +96,10 @@ int share_attach(const struct beba_kernel *k, const struct beba_kernel_device *d
     if (!object)
         return kernel_error(err, -errno, "open the gate");
     map = bpf_object__find_map_by_name(object, "beba_next");
-    rc = map ? bpf_map__reuse_fd(map, k->map[KMAP_NEXT].fd) : -ENOENT;
+    gate = bpf_object__find_program_by_name(object, "beba_gate");
+    rc = map && gate ? bpf_map__reuse_fd(map, k->map[KMAP_NEXT].fd) : -ENOENT;
+    if (!rc)
+        rc = bpf_program__set_expected_attach_type(gate, 0); /* as that of what it jumps to */
     if (!rc) {
         opts.obj = object;
         prog = xdp_program__create(&opts);
@@ -87,6 +109,8 @@ int share_attach(const struct beba_kernel *k, const struct beba_kernel_device *d
         rc = xdp_program__attach(prog, (int)d->ifindex, mode_of(d), 0);
     if (rc)
         explain(k, d, rc, err);
+    else
+        rc = check_dispatcher(prog, d, err);
     if (prog && !libxdp_get_error(prog))
         xdp_program__close(prog);
     bpf_object__close(object);
@@ -137,6 +161,10 @@ int share_detach(const char *dir, const struct beba_kernel_device *d)
     all = xdp_multiprog__get_from_ifindex((int)ifindex);
     if (failed(all))
         return 0; /* nothing there */
+    if (xdp_multiprog__is_legacy(all)) {
+        xdp_multiprog__close(all);
+        return 0; /* somebody else's, that cannot be shared */
+    }
     while ((prog = xdp_multiprog__next_prog(prog, all))) {
         if (!uses(xdp_program__fd(prog), id))
             continue;
