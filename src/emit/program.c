@@ -170,7 +170,8 @@ static void due(struct emit *e, uint32_t i)
     const char *name = e->facts[i].name;
 
     emit_blank(e);
-    emit_line(e, "__attribute__((noinline)) int due_%s(struct beba_seen *seen, uint64_t now)", name);
+    emit_line(e, "__attribute__((noinline)) int due_%s(struct beba_seen *seen, uint64_t now)",
+              name);
     emit_line(e, "{");
     emit_line(e, "    struct beba_ft *ft = beba_region(&flows_%" PRIu32 ");", i);
     emit_blank(e);

@@ -286,8 +286,10 @@ static void write_back(struct emit *e)
         if (refuses(e->t)) {
             emit_line(e, "if (!held.entry) {");
         } else {
-            emit_line(e, "if (!held.entry && !beba_held_room(ft, SHAPE_%s, f->%s, f->%s_hash, "
-                         "x->p.now, &held)) {", facts->name, key, key);
+            emit_line(e,
+                      "if (!held.entry && !beba_held_room(ft, SHAPE_%s, f->%s, f->%s_hash, "
+                      "x->p.now, &held)) {",
+                      facts->name, key, key);
         }
         emit_line(e, "    beba_held_insert(ft, SHAPE_%s, f->%s, f->%s_hash, x->p.now, &held);",
                   facts->name, key, key);

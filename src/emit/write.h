@@ -12,8 +12,8 @@ enum {
     WEIGHT_INLINE = 900, /* expressions and statements of a table that is one function */
     WEIGHT_CHUNK = 300,  /* of the rules that share a function */
     RULES_CHUNK = 24,
-    LIST_CHAIN = 4,    /* ranges that are compared one after the other; more are halved first */
-    FRAME_STACK = 80,  /* bytes of a frame that may lie on the stack */
+    LIST_CHAIN = 4,   /* ranges that are compared one after the other; more are halved first */
+    FRAME_STACK = 80, /* bytes of a frame that may lie on the stack */
 };
 
 /* What is known of a table before it is written. */

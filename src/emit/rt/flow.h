@@ -26,8 +26,8 @@
 #define BEBA_FT_RARE(ft, shape, op, key, hash, now, token, arg) \
     beba_rare((shape).table, op, key, hash, now, token)
 
-/* What ft_shared.h does seldom: a function for each thing and machine, so that the verifier looks at
- * each by itself. */
+/* What ft_shared.h does seldom: a function for each thing and machine, so that the verifier looks
+ * at each by itself. */
 #define BEBA_RARE_OPS(DO, name) \
     DO(TAKE, name)              \
     DO(ROOM, name)              \
@@ -43,17 +43,17 @@
 #define BEBA_RARE_CASE(op, name) \
     case BEBA_HELD_OP_##op:      \
         return rare_##op##_##name((const struct key_##name *)(const void *)key, hash, now, token);
-#define BEBA_RARE_FUNCTION(op, name)                                                          \
-    __attribute__((noinline)) uint64_t rare_##op##_##name(                                    \
-        const struct key_##name *key, uint64_t hash, uint64_t now, uint64_t token)            \
-    {                                                                                         \
-        struct beba_ft *ft = beba_region(&BEBA_FLOWS_##name);                                 \
-                                                                                              \
-        __asm__ volatile("" : : "r"(key), "r"(hash), "r"(now), "r"(token));                   \
-        if (!ft || !key)                                                                      \
-            return BEBA_HELD_NOT_HAD;                                                         \
-        return beba_held_rare(ft, SHAPE_##name, BEBA_HELD_OP_##op, key->word, hash, now,      \
-                              token, NULL);                                                   \
+#define BEBA_RARE_FUNCTION(op, name)                                                            \
+    __attribute__((noinline)) uint64_t rare_##op##_##name(                                      \
+        const struct key_##name *key, uint64_t hash, uint64_t now, uint64_t token)              \
+    {                                                                                           \
+        struct beba_ft *ft = beba_region(&BEBA_FLOWS_##name);                                   \
+                                                                                                \
+        __asm__ volatile("" : : "r"(key), "r"(hash), "r"(now), "r"(token));                     \
+        if (!ft || !key)                                                                        \
+            return BEBA_HELD_NOT_HAD;                                                           \
+        return beba_held_rare(ft, SHAPE_##name, BEBA_HELD_OP_##op, key->word, hash, now, token, \
+                              NULL);                                                            \
     }
 
 #include "base/timeout.h"
@@ -66,7 +66,8 @@ BEBA_INLINE void beba_evicted(struct beba_ft *ft, struct beba_ft_shape shape,
 BEBA_INLINE void beba_expired(struct beba_ft *ft, struct beba_ft_shape shape,
                               const struct beba_ft_entry *e, const struct beba_seen *seen);
 
-/* Chains of timeouts are followed in a function that is verified once, not wherever it is called. */
+/* Chains of timeouts are followed in a function that is verified once, not wherever it is called.
+ */
 BEBA_INLINE void beba_timeouts_follow(const struct beba_timeouts *states, uint32_t n,
                                       struct beba_seen *seen, uint64_t now)
 {

@@ -57,14 +57,14 @@ BEBA_INLINE void beba_begin(beba_ctx *ctx, struct beba_run *x, struct beba_objec
 }
 
 /* The packet is described in memory of this CPU: stacks are small. */
-#define BEBA_BEGIN                                            \
-    struct cpu *cpu = beba_cpu_here();                        \
-    struct shared *shared = beba_shared_here();               \
-    struct beba_run *x;                                       \
-                                                              \
-    if (!cpu || !shared)                                      \
-        return BEBA_ACT_DROP;                                 \
-    x = &cpu->scratch.run;                                    \
+#define BEBA_BEGIN                              \
+    struct cpu *cpu = beba_cpu_here();          \
+    struct shared *shared = beba_shared_here(); \
+    struct beba_run *x;                         \
+                                                \
+    if (!cpu || !shared)                        \
+        return BEBA_ACT_DROP;                   \
+    x = &cpu->scratch.run;                      \
     beba_begin(ctx, x, &cpu->head, &shared->head, &cpu->scratch)
 
 /* The end ------------------------------------------------------------------------------------ */
