@@ -230,7 +230,7 @@ static void look(struct top *top, struct top_program *t, uint64_t interval)
     for (uint32_t i = 0; i < t->d.p->n_rules; i++)
         beba_kernel_rule(t->d.kernel, i, &t->rule[i]);
     t->events_before = t->n_events;
-    if (!top->o->no_events)
+    if (!top->o->no_events && t->seconds > 0) /* the first look is not told: later ones are */
         beba_kernel_events(t->d.kernel, 0, keep_event, t, NULL);
     count_states(t, interval);
 }
