@@ -107,7 +107,16 @@ static void flow_maps(struct emit *e)
         emit_line(e, "struct region_%" PRIu32 " {", i);
         emit_line(e, "    uint8_t bytes[%" PRIu64 " + BEBA_OBJECT_SLACK];", e->layout.region[i]);
         emit_line(e, "};");
-        emit_line(e, "BEBA_ARRAY(flows_%" PRIu32 ", 1, struct region_%" PRIu32 ");", i, i);
+        emit_line(e, "BEBA_ARRAY(flows_%" PRIu32 ", 1, struct region_%" PRIu32 ");%s", i, i,
+                  e->p->table[i].per_cpu ? " /* the loader makes it one a possible CPU */" : "");
+        emit_blank(e);
+        emit_line(e, "BEBA_INLINE struct beba_ft *region_of_%s(void)", e->facts[i].name);
+        emit_line(e, "{");
+        emit_line(e, "    uint32_t i = %s;",
+                  e->p->table[i].per_cpu ? "bpf_get_smp_processor_id()" : "0");
+        emit_blank(e);
+        emit_line(e, "    return bpf_map_lookup_elem(&flows_%" PRIu32 ", &i);", i);
+        emit_line(e, "}");
     }
 }
 
@@ -139,12 +148,12 @@ static void shapes(struct emit *e)
         emit_line(e, "struct key_%s {", name);
         emit_line(e, "    uint32_t word[%" PRIu32 "];", t->lookup.padded / 4);
         emit_line(e, "};");
-        emit_line(e, "#define BEBA_FLOWS_%s flows_%" PRIu32, name, i);
         emit_line(e, "int due_%s(struct beba_seen *seen, uint64_t now);", name);
         emit_line(e,
                   "#define SHAPE_%s BEBA_SHAPE(%" PRIu32 ", %" PRIu32 ", %" PRIu32 ", %" PRIu32
-                  ", %" PRIu64 "ull)",
-                  name, i, t->lookup.size, t->regs_size, t->n_states, e->layout.region[i]);
+                  ", %" PRIu64 "ull, %d)",
+                  name, i, t->lookup.size, t->regs_size, t->n_states, e->layout.region[i],
+                  t->per_cpu);
     }
     emit_blank(e);
     emit_line(e, "BEBA_INLINE void beba_due(uint32_t table, struct beba_seen *seen, uint64_t now)");
@@ -173,7 +182,7 @@ static void due(struct emit *e, uint32_t i)
     emit_line(e, "__attribute__((noinline)) int due_%s(struct beba_seen *seen, uint64_t now)",
               name);
     emit_line(e, "{");
-    emit_line(e, "    struct beba_ft *ft = beba_region(&flows_%" PRIu32 ");", i);
+    emit_line(e, "    struct beba_ft *ft = region_of_%s();", name);
     emit_blank(e);
     emit_line(e, "    if (!ft || !seen)");
     emit_line(e, "        return 0;");

@@ -214,7 +214,7 @@ static void look_up(struct emit *e)
     emit_line(e, "return 0;");
     e->indent--;
     emit_line(e, "}");
-    emit_line(e, "ft = beba_region(&flows_%" PRIu32 ");", e->ti);
+    emit_line(e, "ft = region_of_%s();", facts->name);
     emit_line(e, "if (!ft)");
     emit_line(e, "    return beba_broken(x);");
     take(e, "key", facts->creates && !two);
@@ -329,9 +329,9 @@ static void room(struct emit *e)
     emit_line(e, "    do { \\");
     emit_line(e, "        if (!f->found) { \\");
     emit_line(e,
-              "            int room = beba_room(x, beba_region(&flows_%" PRIu32
-              "), SHAPE_%s, f->%s, f->%s_hash, &f->token); \\",
-              e->ti, facts->name, key, key);
+              "            int room = beba_room(x, region_of_%s(), SHAPE_%s, f->%s, f->%s_hash, "
+              "&f->token); \\",
+              facts->name, facts->name, key, key);
     emit_line(e, "            if (room == BEBA_HELD_BUSY) \\");
     emit_line(e, "                goto busy; \\");
     emit_line(e, "            if (room) \\");
@@ -394,7 +394,7 @@ void emit_peek(struct emit *e, uint32_t i)
     emit_line(e, "{");
     e->indent++;
     emit_line(e, "uint32_t key[%" PRIu32 "] __attribute__((aligned(8)));", t->lookup.padded / 4);
-    emit_line(e, "struct beba_ft *ft = beba_region(&flows_%" PRIu32 ");", i);
+    emit_line(e, "struct beba_ft *ft = region_of_%s();", facts->name);
     emit_line(e, "bool backward;");
     emit_blank(e);
     emit_line(e, "BEBA_KEEP(ctx, x, state);");

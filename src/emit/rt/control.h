@@ -109,7 +109,7 @@ struct beba_sweeping {
 #define BEBA_CONTROL(name)                                                      \
     __attribute__((noinline)) int sweep_##name(uint32_t bucket, uint64_t now)   \
     {                                                                           \
-        struct beba_ft *ft = beba_region(&BEBA_FLOWS_##name);                   \
+        struct beba_ft *ft = region_of_##name();                                \
                                                                                 \
         return ft ? beba_held_sweep(ft, SHAPE_##name, bucket, now, NULL) : 0;   \
     }                                                                           \
@@ -126,7 +126,7 @@ struct beba_sweeping {
                                                                                 \
     __attribute__((noinline)) int control_##name(struct beba_object_command *c) \
     {                                                                           \
-        struct beba_ft *ft = beba_region(&BEBA_FLOWS_##name);                   \
+        struct beba_ft *ft = region_of_##name();                                \
         struct beba_sweeping s = {0};                                           \
                                                                                 \
         if (!c || !ft)                                                          \

@@ -7,10 +7,10 @@
 #include "emit/rt/event.h"
 
 /* Sizes of table i as constants, so that the verifier knows them. */
-#define BEBA_SHAPE(i, key_size, regs_size, n_states, size)                                   \
+#define BEBA_SHAPE(i, key_size, regs_size, n_states, size, alone)                            \
     ({                                                                                       \
         struct beba_ft_shape shape_ = beba_ft_shape_in(key_size, regs_size, n_states, size); \
-        shape_.table = (i);                                                                  \
+        shape_.table = (i), shape_.lone = (alone);                                           \
         shape_;                                                                              \
     })
 
@@ -47,7 +47,7 @@
     __attribute__((noinline)) uint64_t rare_##op##_##name(                                      \
         const struct key_##name *key, uint64_t hash, uint64_t now, uint64_t token)              \
     {                                                                                           \
-        struct beba_ft *ft = beba_region(&BEBA_FLOWS_##name);                                   \
+        struct beba_ft *ft = region_of_##name();                                                \
                                                                                                 \
         __asm__ volatile("" : : "r"(key), "r"(hash), "r"(now), "r"(token));                     \
         if (!ft || !key)                                                                        \

@@ -62,13 +62,6 @@ BEBA_INLINE struct shared *beba_shared_here(void)
     return bpf_map_lookup_elem(&beba_shared, &zero);
 }
 
-BEBA_INLINE struct beba_ft *beba_region(void *flows)
-{
-    uint32_t zero = 0;
-
-    return bpf_map_lookup_elem(flows, &zero);
-}
-
 /* Ends of a packet that no rule chose. */
 BEBA_INLINE int beba_end_with(struct beba_run *x, uint32_t reason)
 {
