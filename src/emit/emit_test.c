@@ -165,6 +165,26 @@ static void test_the_object_holds_the_text(void **state)
     beba_program_free(program);
 }
 
+static void test_the_budget_is_that_of_the_object(void **state)
+{
+    struct beba_program *program = load(text);
+    struct beba_emit_opts opts = {.file = "t.xfsm", .text = text, .text_size = strlen(text)};
+    struct beba_emit_budget b;
+    struct beba_error err;
+    int rc = beba_emit_budget(program->pipeline, BEBA_TARGET_XDP, &opts, &b, &err);
+
+    beba_program_free(program);
+    if (rc == -ENOENT) {
+        print_message("SKIPPED: %s\n", err.what);
+        skip();
+    }
+    assert_int_equal(rc, 0);
+    assert_in_range(b.instructions, 1000, 100000);
+    assert_in_range(b.stack, 64, b.stack_max);
+    assert_in_range(b.n_functions, 5, 100);
+    assert_true(b.map_memory > 48000);
+}
+
 static void test_no_clang_says_what_to_install(void **state)
 {
     struct beba_program *program = load(text);
@@ -188,6 +208,7 @@ int main(void)
         cmocka_unit_test(test_c_names_lines_and_machines),
         cmocka_unit_test(test_what_xdp_lacks_is_said),
         cmocka_unit_test(test_the_object_holds_the_text),
+        cmocka_unit_test(test_the_budget_is_that_of_the_object),
         cmocka_unit_test(test_no_clang_says_what_to_install),
     };
 
