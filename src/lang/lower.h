@@ -76,7 +76,8 @@ struct lower {
     bool syntax_errors; /* the tree has holes: say nothing that may follow from them */
     bool constant;      /* only constants make sense here: fields and registers are errors */
     const char *why_constant;
-    const char *no_entry; /* where the packet has no entry: why */
+    const char *members_of; /* what elements go into; NULL: a set */
+    const char *no_entry;   /* where the packet has no entry: why */
     unsigned const_depth;
     bool no_memory;
 };

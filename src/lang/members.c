@@ -328,7 +328,7 @@ struct beba_expr *beba_lower_in(struct lower *c, const struct ast_expr *a)
 bool beba_lower_set_elements(struct lower *c, const struct ast_expr *list, struct beba_type type,
                              struct beba_range **out, uint32_t *n)
 {
-    struct members m = {.type = type, .what = "the set"};
+    struct members m = {.type = type, .what = c->members_of ? c->members_of : "the set"};
     bool constant = c->constant;
 
     *n = 0;

@@ -35,7 +35,8 @@ static int begin(struct single *s, const char *name, const char *text, size_t le
                               .arena = arena,
                               .scratch = &s->scratch,
                               .diags = diags,
-                              .sources = sources};
+                              .sources = sources,
+                              .members_of = "its place"};
     return beba_lex(sources, (uint32_t)source, &s->scratch, diags, &s->tokens);
 }
 
