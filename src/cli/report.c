@@ -182,10 +182,12 @@ void report_values(struct report *r, struct beba_strbuf *out)
 /* Flows are printed as they are found: there may be millions. */
 void report_flows(struct report *r, const char *machine)
 {
+    enum { PIECE = 1 << 16 };
     json_t *flows = json_array();
 
     for (uint32_t i = 0; i < r->p->n_tables; i++) {
         const struct beba_table *t = &r->p->table[i];
+        struct beba_strbuf out = {0};
         uint64_t cursor = 0;
         struct beba_flow flow;
         bool any = false;
@@ -193,8 +195,6 @@ void report_flows(struct report *r, const char *machine)
         if (t->lookup.kind == BEBA_KEY_NONE || (*machine && strcmp(machine, t->name) != 0))
             continue;
         while (r->ops->next_flow(r->from, i, r->now, &cursor, &flow)) {
-            struct beba_strbuf out = {0};
-
             if (!any && !r->json)
                 fprintf(r->text, "\nflows of %s\n", t->name);
             any = true;
@@ -203,8 +203,12 @@ void report_flows(struct report *r, const char *machine)
                 continue;
             }
             cli_flow_print(&out, t, &flow, r->now);
-            cli_print(r->text, &out);
+            if (out.len < PIECE)
+                continue;
+            if (!cli_print(r->text, &out)) /* and frees it */
+                break;
         }
+        cli_print(r->text, &out);
         if (!any && !r->json)
             fprintf(r->text, "\nflows of %s: none\n", t->name);
     }

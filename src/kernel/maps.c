@@ -220,16 +220,19 @@ bool entry_copy(struct beba_ft *ft, uint64_t index, void *room)
     uint32_t slot = index % BEBA_FT_SLOTS;
     const struct beba_ft_entry *e = beba_ft_entry_at(b, shape, slot);
 
-    for (int i = 0; i < TRIES; i++) {
-        uint32_t before = __atomic_load_n(&b->lock, __ATOMIC_ACQUIRE), after;
+    for (int i = 0; i < TRIES; i++) { /* the lock is odd while taken, and another number after */
+        uint32_t before = __atomic_load_n(&b->lock, __ATOMIC_ACQUIRE);
         uint16_t tag = __atomic_load_n(&b->tag[slot], __ATOMIC_ACQUIRE);
 
+        if (before & 1)
+            continue;
         if (!tag)
             return false;
         memcpy(room, e, shape.stride);
         __atomic_thread_fence(__ATOMIC_ACQUIRE);
-        after = __atomic_load_n(&b->lock, __ATOMIC_ACQUIRE);
-        if (!before && !after && b->tag[slot] == tag && !memcmp(room, e, shape.stride))
+        /* Tables of one region a CPU have no locks: there the second look must see the same. */
+        if (__atomic_load_n(&b->lock, __ATOMIC_ACQUIRE) == before && b->tag[slot] == tag &&
+            !memcmp(room, e, shape.stride))
             return true;
     }
     return true; /* in use without end: as good as it gets */

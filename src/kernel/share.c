@@ -14,7 +14,7 @@
 #ifdef BEBA_LIBXDP
 #include <xdp/libxdp.h>
 
-#include "gate.bpf.h" /* made from gate.bpf.c */
+#include "kernel/gate.bpf.h" /* made from gate.bpf.c */
 
 bool beba_kernel_shares(void)
 {
