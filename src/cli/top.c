@@ -232,7 +232,8 @@ static void look(struct top *top, struct top_program *t, uint64_t interval)
     t->events_before = t->n_events;
     if (!top->o->no_events && t->seconds > 0) /* the first look is not told: later ones are */
         beba_kernel_events(t->d.kernel, 0, keep_event, t, NULL);
-    count_states(t, interval);
+    if (t->seconds > 0 || top->screen)
+        count_states(t, interval);
 }
 
 static struct top_program *find(struct top *top, const char *name)
