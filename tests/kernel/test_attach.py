@@ -68,6 +68,51 @@ def test_tc(pair, hook):
     nothing_left(pair)
 
 
+OLD_KERNEL = r"""
+#include <dlfcn.h>
+#include <errno.h>
+#include <sys/syscall.h>
+static int is_tcx(long number, long command, const unsigned *attr)
+{
+    return number == SYS_bpf && command == 28 && (attr[2] == 46 || attr[2] == 47);
+}
+long syscall(long number, long a, long b, long c, long d, long e, long f)
+{
+    long (*next)(long, ...) = (long (*)(long, ...))dlsym((void *)-1l, "syscall");
+    if (is_tcx(number, a, (const unsigned *)b)) { errno = EINVAL; return -1; }
+    return next(number, a, b, c, d, e, f);
+}
+"""
+
+
+@pytest.mark.parametrize("hook", ["tc-ingress", "tc-egress"])
+def test_without_tcx(pair, hook):
+    """
+        test --- b0 === a0 [program, filter of clsact], as on a kernel before 6.6
+    """
+    shim = pair.directory + "/old.so"
+    if subprocess.run(["cc", "-shared", "-fPIC", "-w", "-xc", "-", "-o", shim],
+                      input=OLD_KERNEL.encode()).returncode:
+        pytest.skip("no C compiler")
+    path = pair.object("plain", PLAIN, "tc")
+    r = pair.beba("attach", path, "--dev", "a0", "--hook", hook, env={"LD_PRELOAD": shim})
+    if "ASan" in r.err:
+        pytest.skip("a sanitizer wants to be first")
+    assert r.code == 0, r.err
+    assert pair.ok("show", "--json").json["programs"][0]["devices"][0]["by"] == "filter"
+    near = "a0" if hook == "tc-egress" else "b0"
+    pair.send(near, udp("10.0.0.1", 7), udp("10.0.0.1", 9))
+    counters, = pair.ok("show", "counters", "--json").json["programs"]
+    assert counters["verdicts"]["drop"] == 1 and counters["verdicts"]["pass"] >= 1
+    pair.ok("replace", "plain", pair.object("plain", PLAIN.replace("== 7", "== 9"), "tc"))
+    pair.send(near, udp("10.0.0.1", 7), udp("10.0.0.1", 9), udp("10.0.0.1", 9))
+    counters, = pair.ok("show", "counters", "--json").json["programs"]
+    assert counters["verdicts"]["drop"] == 3
+    assert len(pair.tc("a0")) == 1
+    pair.ok("detach", "plain")
+    nothing_left(pair)
+
+
 def test_object_for_tc_goes_to_tc(pair):
     """
         a0 [program, tc]
