@@ -40,6 +40,7 @@ static const struct cli_option attach_options[] = {
      .letter = 'd',
      .kind = CLI_LIST,
      .arg = "DEVICE[=PORT]",
+     .complete = CLI_COMPLETE_DEVICE,
      .offset = offsetof(struct attach_opts, dev),
      .help = "Attach to DEVICE, which is port PORT of the program; may be given several times. "
              "Ports are numbered 1, 2, ... where nothing is said."},
@@ -217,6 +218,7 @@ static const struct cli_option detach_options[] = {
      .letter = 'd',
      .kind = CLI_STRING,
      .arg = "DEVICE",
+     .complete = CLI_COMPLETE_DEVICE,
      .offset = offsetof(struct detach_opts, dev),
      .help = "The programs that are attached to DEVICE, from all their devices."},
     {.name = "all",
@@ -292,6 +294,7 @@ static int run_detach(const struct cli_call *call)
 const struct cli_command cli_detach = {
     .name = "detach",
     .operands = "NAME...",
+    .complete = CLI_COMPLETE_DEPLOYMENT,
     .max = UINT_MAX,
     .summary = "take programs out of the kernel",
     .text = "Takes programs off their devices and out of the kernel, with their flows and all they "
@@ -399,7 +402,7 @@ const struct cli_command cli_replace = {
     .operands = "NAME FILE",
     .min = 2,
     .max = 2,
-    .complete = CLI_COMPLETE_PROGRAM,
+    .complete = CLI_COMPLETE_DEPLOYMENT,
     .summary = "put a new program in the place of a running one",
     .text =
         "Swaps a running program for another one, on all its devices at one instant and without "

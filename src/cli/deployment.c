@@ -4,6 +4,7 @@
 #include "lang/lang.h"
 
 #include <errno.h>
+#include <sched.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -110,6 +111,32 @@ void cli_deployment_close(struct cli_deployment *d)
     beba_kernel_close(d->kernel);
     beba_program_free(d->program);
     *d = (struct cli_deployment){0};
+}
+
+int cli_deployment_command(struct cli_deployment *d, struct beba_object_command *command, int cpu,
+                           struct beba_error *err)
+{
+    struct beba_object_command one;
+    bool done = false;
+    cpu_set_t cpus;
+    int rc = -ENOENT;
+
+    if (cpu >= 0 || !d->p->table[command->table].per_cpu)
+        return beba_kernel_command(d->kernel, command, cpu < 0 ? 0 : (unsigned)cpu, err);
+    if (sched_getaffinity(0, sizeof(cpus), &cpus))
+        return beba_error_set(err, -errno, "cannot tell the CPUs");
+    for (unsigned i = 0; i < CPU_SETSIZE; i++) {
+        if (!CPU_ISSET(i, &cpus))
+            continue;
+        one = *command;
+        rc = beba_kernel_command(d->kernel, &one, i, err);
+        if (rc && rc != -ENOENT)
+            return rc;
+        done |= !rc;
+    }
+    if (done)
+        *command = one;
+    return done ? 0 : rc;
 }
 
 /* --- names --------------------------------------------------------------------------------- */

@@ -21,6 +21,11 @@ int cli_deployment_open(const char *name, struct cli_deployment *out);
 int cli_deployment_of_device(const char *device, struct cli_deployment *out);
 void cli_deployment_close(struct cli_deployment *d);
 
+/* Runs a command on one CPU's table, or with cpu < 0 where it belongs: on all CPUs where each has a
+ * table of its own. 0 when it was done on any; *command is then of the last one. */
+int cli_deployment_command(struct cli_deployment *d, struct beba_object_command *command, int cpu,
+                           struct beba_error *err);
+
 /* By names, with the nearest one in the message. 0 or an exit code. */
 int cli_find_machine(const struct beba_pipeline *p, const char *name, bool keyed, uint32_t *table);
 int cli_find_set(const struct beba_pipeline *p, const char *name, uint32_t *set);

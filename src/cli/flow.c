@@ -19,7 +19,8 @@ static const struct cli_option options[] = {
      .kind = CLI_NUMBER,
      .arg = "N",
      .offset = offsetof(struct opts, cpu),
-     .help = "The CPU whose table is meant, of a machine that has one table a CPU; 0 without it."},
+     .help = "Change the table of CPU N only, of a machine that has one table a CPU; all of them "
+             "without it."},
     {.name = "json",
      .kind = CLI_FLAG,
      .offset = offsetof(struct opts, json),
@@ -168,7 +169,8 @@ static int change(struct change *c, enum beba_object_op op, const char *done)
     struct beba_error err = {0};
 
     c->command.op = op;
-    if (beba_kernel_command(c->d.kernel, &c->command, (unsigned)c->o->cpu.value, &err))
+    if (cli_deployment_command(&c->d, &c->command, c->o->cpu.given ? (int)c->o->cpu.value : -1,
+                               &err))
         return failed(c, &err);
     return tell(c, done);
 }

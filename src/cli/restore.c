@@ -255,7 +255,7 @@ static int put(struct restore *r, const struct beba_flow *flow, struct beba_erro
 
     memcpy(c.key, flow->key, t->lookup.size);
     memcpy(c.regs, flow->regs, t->regs_size);
-    return beba_kernel_command(r->d.kernel, &c, 0, err);
+    return cli_deployment_command(&r->d, &c, -1, err);
 }
 
 static int put_source(struct restore *r, struct source *s, struct beba_error *err)

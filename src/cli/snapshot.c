@@ -54,19 +54,34 @@ static int fail(struct beba_error *err, const char *path, const char *doing)
 
 /* --- flows --------------------------------------------------------------------------------- */
 
+/* Of CPUs that know a flow each for itself, the one that saw it last is kept. */
+static bool is_older(const struct beba_table *t, struct beba_engine *engine,
+                     const struct beba_flow *flow)
+{
+    struct beba_flow kept;
+
+    return t->per_cpu &&
+           beba_engine_flow_of_key(engine, flow->table, flow->key, flow->used, &kept) &&
+           kept.used >= flow->used;
+}
+
 static int save_table(struct snapshot *s, struct beba_engine *engine, uint32_t table,
                       struct beba_error *err)
 {
     const struct beba_table *t = &s->d.p->table[table];
+    struct beba_table_stats stats;
     struct beba_flow flow;
     uint64_t cursor = 0;
 
     while (beba_kernel_next_flow(s->d.kernel, table, s->now, &cursor, &flow)) {
         cli_flow_shift(&flow, t, s->points.reg[table], s->epoch);
+        if (is_older(t, engine, &flow))
+            continue;
         if (beba_engine_put_flow(engine, &flow))
             return beba_error_set(err, -ENOSPC, "the table of machine %s overflows", t->name);
-        s->flows[table]++;
     }
+    if (!beba_engine_table(engine, table, &stats))
+        s->flows[table] = stats.entries;
     return 0;
 }
 

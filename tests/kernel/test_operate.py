@@ -239,6 +239,44 @@ def test_what_is_lost_is_told(run, tmp_path):
     assert len(kept) == 1 and kept["talkers", "ip4.src=10.0.0.3"]["registers"]["n"] == 0
 
 
+EACH = """machine each {
+    key ip4.src
+    without key -> pass
+    capacity 64
+    consistency per_cpu
+    reg n : u32
+    state a { on udp { n += 1; goto b; pass } else { pass } }
+    state b { always { n += 1; pass } }
+}
+"""
+
+
+def test_a_table_each_cpu(pair):
+    """Changes and restored flows are there for every CPU; a snapshot has each flow once."""
+    pair.ok("attach", pair.object("each", EACH), "--dev", "a0")
+    pair.ok("flow", "set", "each", "each", "10.0.0.1", "b", "n=5")
+    cpus = sorted(os.sched_getaffinity(0))
+    try:
+        for cpu in cpus:
+            os.sched_setaffinity(0, [cpu])
+            pair.send("b0", udp("10.0.0.1", 7))
+    finally:
+        os.sched_setaffinity(0, cpus)
+    listed = pair.ok("show", "flows", "each", "--json").json["programs"][0]["flows"]
+    seen = [f["registers"]["n"] for f in listed]
+    assert len(seen) == len(cpus) and min(seen) >= 5 and sum(seen) == 6 * len(cpus)
+    r = pair.ok("snapshot", "each", "-o", "snap", "--json").json
+    assert r["machines"] == [{"name": "each", "flows": 1}]
+    pair.ok("flow", "del", "each", "each", "10.0.0.1", "--cpu", str(cpus[0]))
+    if len(cpus) > 1:
+        pair.ok("flow", "get", "each", "each", "10.0.0.1")
+        pair.ok("flow", "del", "each", "each", "10.0.0.1")
+    assert pair.beba("flow", "get", "each", "each", "10.0.0.1").code == 1
+    assert pair.ok("restore", "each", "snap", "--json").json["restored"] == 1
+    listed = pair.ok("show", "flows", "each", "--json").json["programs"][0]["flows"]
+    assert len(listed) == len(cpus)
+
+
 def test_one_file_and_full_tables(run, tmp_path):
     small = WATCHED.replace("capacity 64 when full refuse -> pass", "capacity 4 when full refuse -> pass")
     run.send("b0", *(udp(f"10.0.0.{i}", 7) for i in range(1, 11)))
