@@ -29,7 +29,7 @@ static bool is_native(const char *driver)
     return false;
 }
 
-static void ask_driver(int fd, struct kernel_device *d)
+static void ask_driver(int fd, struct beba_kernel_nic *d)
 {
     struct ethtool_drvinfo info = {.cmd = ETHTOOL_GDRVINFO};
     struct ifreq request = {0};
@@ -42,13 +42,13 @@ static void ask_driver(int fd, struct kernel_device *d)
         d->loopback = request.ifr_flags & IFF_LOOPBACK;
 }
 
-void kernel_devices(void (*fn)(void *arg, const struct kernel_device *d), void *arg)
+void beba_kernel_devices(void (*fn)(void *arg, const struct beba_kernel_nic *d), void *arg)
 {
     struct if_nameindex *list = if_nameindex();
     int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 
     for (struct if_nameindex *i = list; i && i->if_index; i++) {
-        struct kernel_device d = {0};
+        struct beba_kernel_nic d = {0};
 
         snprintf(d.name, sizeof(d.name), "%.15s", i->if_name);
         if (fd >= 0)

@@ -6,7 +6,7 @@
 
 #include "base/int.h"
 
-struct kernel_device {
+struct beba_kernel_nic {
     char name[16];
     char driver[32]; /* "" when it does not say */
     bool loopback;
@@ -14,6 +14,6 @@ struct kernel_device {
 };
 
 /* Calls fn with each device, by name. */
-void kernel_devices(void (*fn)(void *arg, const struct kernel_device *d), void *arg);
+void beba_kernel_devices(void (*fn)(void *arg, const struct beba_kernel_nic *d), void *arg);
 
 #endif

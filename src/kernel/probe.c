@@ -442,7 +442,7 @@ struct listener {
     void *arg;
 };
 
-static void probe_device(void *arg, const struct kernel_device *d)
+static void probe_device(void *arg, const struct beba_kernel_nic *d)
 {
     const struct listener *to = arg;
     struct beba_probe p = {.needed = false};
@@ -472,7 +472,7 @@ void beba_kernel_probe(beba_probe_fn fn, void *arg)
         checks[i].run(&p);
         fn(arg, &p);
     }
-    kernel_devices(probe_device, &to);
+    beba_kernel_devices(probe_device, &to);
 #ifdef BEBA_LIBBPF
     libbpf_set_print(before);
 #endif
