@@ -15,7 +15,7 @@ PYTHON := $(firstword $(wildcard /usr/bin/python3) python3)
 MESON  := $(firstword $(wildcard /usr/bin/meson) meson)
 SETUP  := $(MESON) setup -Dprefix=$(PREFIX) -Dtests=disabled
 
-.PHONY: all help deps demo test lint bench fuzz install clean
+.PHONY: all help deps demo test lint bench fuzz install deb clean
 
 all: deps $(BUILD)/build.ninja
 	@ninja --quiet -C $(BUILD)
@@ -28,6 +28,7 @@ help:
 	@echo 'make bench           speed on this machine: a table, and build/bench.json'
 	@echo 'make fuzz            every fuzz target for FUZZ_SECONDS ($(FUZZ_SECONDS))'
 	@echo 'make install         PREFIX=$(PREFIX) DESTDIR=$(DESTDIR)'
+	@echo 'make deb             Debian packages, in build/deb/'
 	@echo 'make clean           remove build/'
 	@echo 'NO_INSTALL=1         with any of them: install no packages'
 
@@ -44,7 +45,7 @@ demo:
 	@scripts/demo.sh $(BUILD)
 
 test:
-	@scripts/install-deps.sh build test
+	@scripts/install-deps.sh build test deb
 	@$(PYTHON) scripts/test.py
 
 lint:
@@ -64,6 +65,10 @@ install:
 	@$(MAKE) --no-print-directory all
 	@$(MESON) configure $(BUILD) -Dprefix=$(PREFIX)
 	@DESTDIR=$(DESTDIR) $(MESON) install -C $(BUILD)
+
+deb:
+	@scripts/install-deps.sh build deb
+	@scripts/deb.sh
 
 clean:
 	rm -rf $(BUILD)

@@ -2,18 +2,21 @@
 # SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
 # Installs the Debian packages that are missing for the named purposes, and nothing when none is.
 #
-#   scripts/install-deps.sh [--list] PURPOSE...       purposes: build demo docs test fuzz bench
+#   scripts/install-deps.sh [--list] PURPOSE...       purposes: build demo docs test deb fuzz bench
 #
 # With NO_INSTALL=1 in the environment it does nothing: for tools that dpkg does not know of.
 set -euo pipefail
 
 packages_for() {
     case $1 in
-    build) echo gcc libc6-dev make meson ninja-build pkg-config python3 libpcap-dev libjansson-dev ;;
+    build) echo gcc libc6-dev make meson ninja-build pkg-config python3 libpcap-dev libjansson-dev \
+        libbpf-dev libxdp-dev libelf-dev zlib1g-dev clang ;;
     demo) echo graphviz ;;
     docs) echo pandoc ;;
     test) echo git clang clang-format clang-tidy libclang-rt-dev llvm libcmocka-dev binutils shellcheck \
-        graphviz pandoc tshark python3-scapy python3-pytest ;;
+        graphviz pandoc tshark python3-scapy python3-pytest iproute2 ethtool iperf3 hping3 xdp-tools \
+        systemd ;;
+    deb) echo dpkg-dev debhelper lintian debootstrap pandoc ;;
     fuzz) echo clang libclang-rt-dev llvm ;;
     bench) echo python3 ;;
     *)

@@ -1,8 +1,8 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
-"""Runs everything that checks beba: lint, three builds with their suites, clang-tidy.
+"""Runs everything that checks beba: lint, three builds with their suites, clang-tidy, packages.
 
-    scripts/test.py [STAGE...]      stages: lint gcc clang sanitize tidy; none = all
+    scripts/test.py [STAGE...]      stages: lint gcc clang sanitize tidy deb; none = all
 
 Every stage adds to one sum; the last line is "N passed, N failed, N skipped". Exit 1 when
 something failed, or, where the environment has CI=true, when something was skipped. Builds live in
@@ -23,7 +23,7 @@ import rules  # noqa: E402
 
 JOBS = str(max(2, min(8, os.cpu_count() or 2)))
 MESON = "/usr/bin/meson" if os.path.exists("/usr/bin/meson") else "meson"
-FEATURES = ["-Dtests=enabled", "-Dcli=enabled", "-Ddocs=enabled", "--werror"]
+FEATURES = ["-Dtests=enabled", "-Dcli=enabled", "-Ddocs=enabled", "-Dkernel=enabled", "--werror"]
 SANITIZE = ["-Db_sanitize=address,undefined", "-Db_lundef=false",
             "-Dc_args=-fno-sanitize-recover=all -fno-omit-frame-pointer", "-Doptimization=1"]
 BUILDS = {
@@ -167,12 +167,22 @@ def tidy(total):
         ROOT, "(src|bench|tests)/.*(?<!_test)\\.c$")], only=" error: ")
 
 
+def deb(total):
+    """The Debian packages, built and installed."""
+    status, out = run([sys.executable, "tests/deb/test_deb.py"])
+    passed, failed, skipped = count_output(out) or (0, 1, 0)
+    if failed or skipped or status:
+        indent(out)
+    total.add(passed, max(failed, int(status != 0)), skipped)
+
+
 STAGES = {
     "lint": lint,
     "gcc": lambda total: build_and_test(total, "gcc"),
     "clang": lambda total: build_and_test(total, "clang"),
     "sanitize": lambda total: build_and_test(total, "sanitize"),
     "tidy": tidy,
+    "deb": deb,
 }
 
 
