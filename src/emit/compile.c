@@ -138,6 +138,7 @@ static void exec_clang(int dir, const char *asked)
                           "-Wno-unused-variable",
                           "-Wno-unused-label",
                           "-Wno-parentheses-equality",
+                          "-Wno-tautological-compare",
                           "-ffreestanding",
                           "-fno-strict-aliasing",
                           "-fno-color-diagnostics",
