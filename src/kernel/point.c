@@ -171,6 +171,17 @@ static int filter_detach(const char *dir, const char *name, const struct beba_ke
     return rc == -ENOENT || rc == -EINVAL ? 0 : rc;
 }
 
+/* A link that is only unpinned ends a while later; who detaches wants it to be over. */
+static void link_end(const char *path)
+{
+    int fd = bpf_obj_get(path);
+
+    if (fd < 0)
+        return;
+    bpf_link_detach(fd);
+    close(fd);
+}
+
 int point_detach(const char *dir, const char *name)
 {
     struct beba_kernel_device d;
@@ -184,6 +195,8 @@ int point_detach(const char *dir, const char *name)
     else if (d.how == BEBA_HOW_SHARED)
         rc = share_detach(dir, &d);
     snprintf(path, sizeof(path), "%s/%s", dir, name);
+    if (d.how == BEBA_HOW_LINK)
+        link_end(path);
     if (!rc && unlink(path) && errno != ENOENT)
         rc = -errno;
     return rc;
