@@ -56,7 +56,7 @@ def verify(text, beba):
 
 
 def main():
-    unit, beba = sys.argv[1:]
+    unit, beba = map(os.path.abspath, sys.argv[1:])
     with open(unit, encoding="utf-8") as f:
         text = f.read()
     check("@" not in re.sub(r"beba@|@system-service|@mount", "", text), "nothing is left to fill in", text)

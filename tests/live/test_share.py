@@ -112,11 +112,8 @@ def test_two_programs(pair, written, other, tool, first):
         assert arrives(client, server) == {7, 8}
         server.run("xdp-loader", "unload", "eth0", "--all")
     else:
-        prog_id = [line.split()[-3] for line in status.splitlines() if " other " in f" {line} "]
-        ids = [w for line in status.splitlines() if " other " in f" {line} " for w in line.split()
-               if w.isdigit()]
-        assert prog_id and ids, status
-        server.run("xdp-loader", "unload", "eth0", "--id", ids[-1])
+        words = next(line for line in status.splitlines() if " other " in line).split()
+        server.run("xdp-loader", "unload", "eth0", "--id", words[words.index("other") + 1])
         assert arrives(client, server) == {7, 9}
         server.beba("detach", "ours")
     assert arrives(client, server) == {7, 8, 9}
