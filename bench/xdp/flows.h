@@ -4,7 +4,7 @@
  * buckets (what one would write with a week to spend).
  *
  * Each program defines struct flow and CAPACITY, includes this, and uses flow_get (the flow and its
- * lock, NULL where there is none), flow_new and flow_put. */
+ * lock, NULL where there is none), flow_new and flow_put; now is what the program has read. */
 #ifndef BEBA_BENCH_XDP_FLOWS_H
 #define BEBA_BENCH_XDP_FLOWS_H
 
@@ -97,13 +97,14 @@ struct held {
     int unused;
 };
 
-INLINE struct flow *flow_get(const struct address *key, struct held *held)
+INLINE struct flow *flow_get(const struct address *key, __u64 now, struct held *held)
 {
     return bpf_map_lookup_elem(&flows, key);
 }
 
 /* Stores a flow that was not there. */
-INLINE void flow_new(const struct address *key, struct held *held, const struct flow *init)
+INLINE void flow_new(const struct address *key, __u64 now, struct held *held,
+                     const struct flow *init)
 {
     bpf_map_update_elem(&flows, key, init, BPF_ANY);
 }
@@ -175,7 +176,7 @@ INLINE struct slot *search(struct bucket *b, const struct address *key)
 }
 
 /* Locks the flow's first bucket, and its second one, in order of number, when it is not there. */
-INLINE struct flow *flow_get(const struct address *key, struct held *held)
+INLINE struct flow *flow_get(const struct address *key, __u64 now, struct held *held)
 {
     __u64 h = (key->hi + secret[0]) * (key->lo + secret[1]) + (key->lo ^ secret[2]) * secret[3];
     __u32 i1, i2;
@@ -214,7 +215,7 @@ INLINE struct flow *flow_get(const struct address *key, struct held *held)
     }
     if (!s)
         return NULL;
-    s->used = bpf_ktime_get_ns();
+    s->used = now;
     return &s->flow;
 }
 
@@ -225,7 +226,8 @@ INLINE struct slot *vacant(struct bucket *b)
     return search(b, &none);
 }
 
-INLINE void flow_new(const struct address *key, struct held *held, const struct flow *init)
+INLINE void flow_new(const struct address *key, __u64 now, struct held *held,
+                     const struct flow *init)
 {
     struct slot *s = NULL;
 
@@ -242,7 +244,7 @@ INLINE void flow_new(const struct address *key, struct held *held, const struct 
                 s = &held->first->slot[i];
     }
     s->key = *key;
-    s->used = bpf_ktime_get_ns();
+    s->used = now;
     s->flow = *init;
 }
 

@@ -25,7 +25,7 @@ int port_knocking(struct xdp_md *ctx)
     if (!parse(ctx, &h))
         return XDP_PASS;
     now = bpf_ktime_get_ns();
-    f = flow_get(&h.src, &held);
+    f = flow_get(&h.src, now, &held);
     if (f) {
         state = f->state;
         if (state != CLOSED && now - f->seen >= (state == OPEN ? 60000000000ull : 1000000000ull))
@@ -46,7 +46,7 @@ int port_knocking(struct xdp_md *ctx)
     } else if (next != CLOSED) {
         start.state = next;
         start.seen = now;
-        flow_new(&h.src, &held, &start);
+        flow_new(&h.src, now, &held, &start);
     }
     flow_put(&held);
     return verdict;

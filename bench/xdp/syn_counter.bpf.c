@@ -26,7 +26,7 @@ int syn_counter(struct xdp_md *ctx)
     if (!parse(ctx, &h))
         return XDP_PASS;
     now = bpf_ktime_get_ns();
-    f = flow_get(&h.src, &held);
+    f = flow_get(&h.src, now, &held);
     if (f && f->state != QUIET && now - f->entered >= (f->state == WATCHED ? WINDOW : BAN))
         f->state = QUIET;
     if (f && f->state == BANNED)
@@ -34,7 +34,7 @@ int syn_counter(struct xdp_md *ctx)
     if (h.syn && !h.ack) {
         if (!f) {
             start = (struct flow){now, 1, WATCHED};
-            flow_new(&h.src, &held, &start);
+            flow_new(&h.src, now, &held, &start);
         } else if (f->state == QUIET) {
             *f = (struct flow){now, 1, WATCHED};
         } else if (f->state == WATCHED && f->syns < LIMIT) {

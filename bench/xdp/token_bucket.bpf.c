@@ -34,7 +34,7 @@ int token_bucket(struct xdp_md *ctx)
         return XDP_PASS;
     now = bpf_ktime_get_ns();
     cost = h.len * BYTE;
-    f = flow_get(&h.src, &held);
+    f = flow_get(&h.src, now, &held);
     if (f) {
         __u64 p = refill(f->packets, now - f->last, FULL_P);
         __u64 b = refill(f->bytes, now - f->last, FULL_B);
@@ -50,7 +50,7 @@ int token_bucket(struct xdp_md *ctx)
         start.packets -= PACKET;
         start.bytes -= cost;
         start.last = now;
-        flow_new(&h.src, &held, &start);
+        flow_new(&h.src, now, &held, &start);
         verdict = XDP_PASS;
     }
     flow_put(&held);

@@ -17,8 +17,11 @@ struct look {
 
 static void look_at_field(struct look *l, uint32_t id)
 {
-    if (l->e)
-        l->e->layers |= 1u << beba_fields[id].layer;
+    if (!l->e)
+        return;
+    l->e->layers |= 1u << beba_fields[id].layer;
+    l->e->reads_now |= id == BEBA_F_NOW;
+    l->e->reads_port |= id == BEBA_F_IN_PORT || id == BEBA_F_IN_PHY_PORT;
 }
 
 static void look_at_expr(struct look *l, const struct beba_expr *x)
@@ -112,6 +115,16 @@ static uint32_t chain_length(const struct beba_table *t)
     return n;
 }
 
+static void shortest_timeout(struct emit *e, const struct beba_table *t)
+{
+    for (uint32_t i = 0; i < t->n_states; i++) {
+        if (t->timeouts[i].idle && t->timeouts[i].idle < e->shortest)
+            e->shortest = t->timeouts[i].idle;
+        if (t->timeouts[i].hard && t->timeouts[i].hard < e->shortest)
+            e->shortest = t->timeouts[i].hard;
+    }
+}
+
 static void chunks(struct table_facts *f, const uint32_t *weight, uint32_t n_rules)
 {
     uint32_t all = 0;
@@ -134,6 +147,8 @@ static int table_facts(struct emit *e, uint32_t i, struct beba_error *err)
     f->keyed = t->lookup.kind != BEBA_KEY_NONE;
     f->steps = f->keyed ? chain_length(t) : 0;
     f->timed = f->steps > 0;
+    if (f->keyed)
+        shortest_timeout(e, t);
     for (uint32_t r = 0; r < t->n_rules; r++) {
         weight[r] = look_at_rule(&l, &t->rule[r]);
         f->creates |= t->rule[r].creates;
@@ -156,6 +171,7 @@ int emit_facts(struct emit *e, struct beba_error *err)
     e->facts = beba_arena_array(&e->arena, e->p->n_tables + 1ul, sizeof(*e->facts));
     if (!e->facts)
         return beba_error_set(err, -ENOMEM, "out of memory");
+    e->shortest = UINT64_MAX;
     for (uint32_t i = 0; i < e->p->n_tables && !rc; i++)
         rc = table_facts(e, i, err);
     e->global = e->p->n_tables > 1 || (e->p->n_tables && e->facts[0].n_chunks);

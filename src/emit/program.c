@@ -260,6 +260,10 @@ static void start(struct emit *e)
     emit_line(e, "#define BEBA_WANT 0x%" PRIx32 "u /* layers */", e->layers);
     if (e->edits)
         emit_line(e, "#define BEBA_EDITS 1");
+    if (e->reads_port)
+        emit_line(e, "#define BEBA_READS_PORT 1");
+    if (!e->reads_now && e->shortest >= TICK_TIMEOUT)
+        emit_line(e, "#define BEBA_TICK 1 /* nothing needs the time better than that */");
     emit_line(e, "#include \"emit/rt/start.h\"");
 }
 
@@ -278,7 +282,7 @@ static void main_function(struct emit *e)
     }
     if (e->p->n_tables > 1)
         emit_line(e, "end:");
-    emit_line(e, "    return beba_end(ctx, x, &cpu->head, &cpu->scratch);");
+    emit_line(e, "    return beba_end(ctx, x, &cpu->head, &shared->head, &cpu->scratch);");
     emit_line(e, "}");
 }
 

@@ -14,6 +14,7 @@ enum {
     RULES_CHUNK = 24,
     LIST_CHAIN = 4,   /* ranges that are compared one after the other; more are halved first */
     FRAME_STACK = 80, /* bytes of a frame that may lie on the stack */
+    TICK_TIMEOUT = 1000000000, /* ns: shorter timeouts want a better clock than the kernel's tick */
 };
 
 /* What is known of a table before it is written. */
@@ -44,6 +45,9 @@ struct emit {
     bool global;                /* tables are functions that the verifier looks at one by one */
     bool random;                /* some table draws */
     bool edits;                 /* some table writes fields, or pushes, pops, swaps */
+    bool reads_now;             /* some table reads the time */
+    bool reads_port;            /* or the port that a packet came in by */
+    uint64_t shortest;          /* timeout of all, ns; UINT64_MAX: there is none */
     uint32_t layers;            /* that the program reads */
     const struct beba_table *t; /* the one being written */
     uint32_t ti;

@@ -72,6 +72,7 @@ BEBA_HELPER(long, bpf_skb_get_tunnel_key, 20, struct __sk_buff *skb, struct bpf_
             uint32_t size, uint64_t flags);
 BEBA_HELPER(long, bpf_redirect, 23, uint32_t ifindex, uint64_t flags);
 BEBA_HELPER(long, bpf_skb_load_bytes, 26, const void *skb, uint32_t offset, void *to, uint32_t len);
+BEBA_HELPER(uint64_t, bpf_jiffies64, 118, void);
 BEBA_HELPER(long, bpf_redirect_map, 51, void *map, uint64_t key, uint64_t flags);
 BEBA_HELPER(void *, bpf_ringbuf_reserve, 131, void *ringbuf, uint64_t size, uint64_t flags);
 BEBA_HELPER(void, bpf_ringbuf_submit, 132, void *data, uint64_t flags);

@@ -51,7 +51,8 @@ struct beba_run {
 /* Memory of one CPU that a packet uses while it runs: more than the stack holds. */
 struct beba_scratch {
     struct beba_run run;
-    uint64_t now; /* of the packet, for events of entries */
+    uint64_t now;            /* of the packet, for events of entries */
+    uint64_t tick, tick_now; /* the clock, when it was read last: verdict.h */
     uint64_t frame[160];
     struct beba_object_sample sample;
     struct beba_object_command command;

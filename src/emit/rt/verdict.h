@@ -25,6 +25,30 @@ BEBA_INLINE uint32_t beba_port_of(beba_ctx *ctx, const struct beba_object_shared
     return port ? *port : 0;
 }
 
+/* Where a tick of the kernel, 1 to 10 ms, is good enough, each CPU reads its clock once a tick:
+ * that costs as much as all the rest of a packet. */
+BEBA_INLINE uint64_t beba_now(struct beba_scratch *scratch)
+{
+#ifdef BEBA_TICK
+    uint64_t tick = bpf_jiffies64();
+
+    if (__builtin_expect(scratch->tick != tick, 0)) {
+        scratch->tick = tick;
+        scratch->tick_now = bpf_ktime_get_ns();
+    }
+    return scratch->tick_now;
+#else
+    (void)scratch;
+    return bpf_ktime_get_ns();
+#endif
+}
+
+#ifdef BEBA_READS_PORT
+enum { BEBA_PORT_ALWAYS = 1 };
+#else
+enum { BEBA_PORT_ALWAYS = 0 };
+#endif
+
 BEBA_INLINE bool beba_sample_now(const struct beba_run *x, const struct beba_object_cpu *head,
                                  const struct beba_object_shared *shared)
 {
@@ -38,8 +62,9 @@ BEBA_INLINE void beba_begin(beba_ctx *ctx, struct beba_run *x, struct beba_objec
                             struct beba_object_shared *shared, struct beba_scratch *scratch)
 {
     beba_pkt_parse(ctx, &x->p, BEBA_WANT);
-    x->p.now = beba_config.test ? shared->test_now : bpf_ktime_get_ns();
-    x->p.in_port = x->p.in_phy_port = beba_port_of(ctx, shared);
+    x->p.now = beba_config.test ? shared->test_now : beba_now(scratch);
+    if (BEBA_PORT_ALWAYS || beba_config.test)
+        x->p.in_port = x->p.in_phy_port = beba_port_of(ctx, shared);
     x->number = x->draws = 0;
     x->reason = BEBA_REASON_END;
     x->verdict = BEBA_VERDICT_NEXT;
@@ -50,8 +75,10 @@ BEBA_INLINE void beba_begin(beba_ctx *ctx, struct beba_run *x, struct beba_objec
 #endif
     scratch->now = x->p.now;
     x->sampled = beba_sample_now(x, head, shared);
-    if (x->sampled)
+    if (x->sampled) {
+        x->p.in_port = x->p.in_phy_port = beba_port_of(ctx, shared);
         beba_sample_take(ctx, x, &scratch->sample, x->p.len);
+    }
     head->packets++;
     head->bytes += x->p.len;
 }
@@ -168,7 +195,7 @@ BEBA_INLINE int beba_act(beba_ctx *ctx, struct beba_run *x, struct beba_object_c
 }
 
 BEBA_INLINE int beba_end(beba_ctx *ctx, struct beba_run *x, struct beba_object_cpu *head,
-                         struct beba_scratch *scratch)
+                         struct beba_object_shared *shared, struct beba_scratch *scratch)
 {
     uint32_t verdict, reason;
 
@@ -190,8 +217,10 @@ BEBA_INLINE int beba_end(beba_ctx *ctx, struct beba_run *x, struct beba_object_c
                                                    .port = x->port,
                                                    .table = x->table,
                                                    .rule = x->rule};
-        if (x->verdict == BEBA_VERDICT_PUNT && !x->sampled)
+        if (x->verdict == BEBA_VERDICT_PUNT && !x->sampled) {
+            x->p.in_port = beba_port_of(ctx, shared);
             beba_sample_take(ctx, x, &scratch->sample, x->p.len);
+        }
         if (x->verdict == BEBA_VERDICT_PUNT || x->sampled)
             beba_sample_send(head, &scratch->sample, &head->result);
     }
