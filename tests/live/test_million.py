@@ -6,12 +6,9 @@
 No packet is sent here: what is tried is the way of the flows.
 """
 
-import os
 import resource
 import struct
 import time
-
-import pytest
 
 import net as live
 
@@ -52,8 +49,6 @@ def cpu_time():
 
 
 def test_a_million_flows(pair, written, tmp_path):
-    if os.environ.get("BEBA_TEST_SLOW"):
-        pytest.skip("times of a sanitizer's build say nothing")
     _, server = pair
     program = written("many", PROGRAM)
     capture(tmp_path / "many.pcap")
@@ -78,11 +73,11 @@ def test_a_million_flows(pair, written, tmp_path):
     print(f"restored {FLOWS} flows in {restored:.2f} s, shown in {min(walls):.2f} s, "
           f"of which it had a CPU for {min(times):.2f} s")
     assert lines == FLOWS
-    assert min(times) < SECONDS, "what others took of the machine does not count"
+    assert min(times) < SECONDS * live.SLOW, "what others took of the machine does not count"
 
     start = time.monotonic()
     found = server.beba("flow", "get", "many", "many", "ip.src=10.7.8.9", "--json").json["flow"]
     assert found["state"] == "seen" and found["registers"]["n"] == 8 * 256 + 9
-    assert time.monotonic() - start < 1
+    assert time.monotonic() - start < 1 * live.SLOW
     [machine] = server.beba("show", "--json").json["programs"][0]["machines"]
     assert machine["entries"] == FLOWS
