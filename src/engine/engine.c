@@ -251,17 +251,21 @@ static void run_batch(struct beba_engine *e, struct beba_packet *const *packets,
 {
     struct table_keys keys[EARLY_TABLES * BEBA_BATCH];
     unsigned ahead = e->n_early > 1 ? ENTRIES_AHEAD_MORE : ENTRIES_AHEAD;
+    unsigned tags_ahead = 2 * ahead; /* they must be there when entries are asked for */
 
     for (unsigned i = 0; i < n; i++) {
         if (i + AHEAD < n)
             __builtin_prefetch(packets[i + AHEAD]->data);
         beba_packet_parse(packets[i]);
         take_keys(e, packets[i], &keys[i]);
-        prefetch_tags(e, &keys[i]);
+        if (i < tags_ahead)
+            prefetch_tags(e, &keys[i]);
     }
     for (unsigned i = 0; i < ahead && i < n; i++)
         prefetch_entries(e, &keys[i]);
     for (unsigned i = 0; i < n; i++) {
+        if (i + tags_ahead < n)
+            prefetch_tags(e, &keys[i + tags_ahead]);
         if (i + ahead < n)
             prefetch_entries(e, &keys[i + ahead]);
         beba_exec_packet(e, packets[i], &keys[i], &results[i]);
