@@ -7,8 +7,11 @@ No packet is sent here: what is tried is the way of the flows.
 """
 
 import resource
+import shutil
 import struct
 import time
+
+import pytest
 
 import net as live
 
@@ -48,13 +51,22 @@ def cpu_time():
     return of.ru_utime + of.ru_stime
 
 
-def test_a_million_flows(pair, written, tmp_path):
+@pytest.fixture
+def room(tmp_path):
+    """A directory that is gone afterwards: pytest would keep some hundred megabytes."""
+    path = tmp_path / "room"
+    path.mkdir()
+    yield path
+    shutil.rmtree(path)
+
+
+def test_a_million_flows(pair, written, room):
     _, server = pair
     program = written("many", PROGRAM)
-    capture(tmp_path / "many.pcap")
-    state = tmp_path / "state"
+    capture(room / "many.pcap")
+    state = room / "state"
     state.mkdir()
-    server.beba("run", program, "--read", tmp_path / "many.pcap", "--state", state)
+    server.beba("run", program, "--read", room / "many.pcap", "--state", state)
     server.beba("attach", program, "--dev", "eth0")
     start = time.monotonic()
     server.beba("restore", "many", state, timeout=120)
@@ -63,12 +75,12 @@ def test_a_million_flows(pair, written, tmp_path):
     times, walls = [], []
     for _ in range(2):
         start, used = time.monotonic(), cpu_time()
-        with open(tmp_path / "flows", "wb") as out:
+        with open(room / "flows", "wb") as out:
             live.run(*server.command(live.BEBA, "show", "flows", "many"), env=server.net.env,
                      stdout=out)
         times.append(cpu_time() - used)
         walls.append(time.monotonic() - start)
-    with open(tmp_path / "flows", encoding="ascii") as f:
+    with open(room / "flows", encoding="ascii") as f:
         lines = sum("seen" in line for line in f)
     print(f"restored {FLOWS} flows in {restored:.2f} s, shown in {min(walls):.2f} s, "
           f"of which it had a CPU for {min(times):.2f} s")
