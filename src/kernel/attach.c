@@ -124,18 +124,19 @@ static void warn_about(const struct beba_kernel *k, const struct beba_kernel_opt
 
     for (unsigned i = 0; sends && i < k->n_devices; i++)
         if (opts->hook == BEBA_HOOK_XDP && driver_is(k->device[i].name, "veth"))
-            kernel_warn(opts,
-                        "frames that the program sends to %s arrive only if the other end of the "
-                        "pair runs XDP too, or has GRO on (ethtool -K PEER gro on)",
-                        k->device[i].name);
+            beba_kernel_warn(
+                opts,
+                "frames that the program sends to %s arrive only if the other end of the "
+                "pair runs XDP too, or has GRO on (ethtool -K PEER gro on)",
+                k->device[i].name);
     if (sends && opts->hook == BEBA_HOOK_XDP_GENERIC)
-        kernel_warn(opts, "flood is slow in generic XDP: every copy is made anew");
+        beba_kernel_warn(opts, "flood is slow in generic XDP: every copy is made anew");
 }
 
 static int make_dir(const char *root, const char *name, char dir[PATH_LEN], struct beba_error *err)
 {
     snprintf(dir, PATH_LEN, "%s/%s", root, name);
-    return mkdir(dir, 0700) ? kernel_error(err, -errno, "write to the BPF file system") : 0;
+    return mkdir(dir, 0700) ? beba_kernel_error(err, -errno, "write to the BPF file system") : 0;
 }
 
 static int pin_point(const struct point *point, const char *dir, struct beba_error *err)
@@ -144,8 +145,8 @@ static int pin_point(const struct point *point, const char *dir, struct beba_err
 
     if (point->link < 0)
         return 0; /* it is there already */
-    point_name(point->device, name);
-    return kernel_pin(point->link, dir, name, err);
+    beba_point_name(point->device, name);
+    return beba_kernel_pin(point->link, dir, name, err);
 }
 
 /* From a loaded program to a deployment. */
@@ -165,28 +166,28 @@ static int deploy(struct beba_kernel *k, const struct beba_kernel_opts *opts,
     rc = make_dir(k->root, fresh, from, err);
     if (rc)
         return rc;
-    rc = kernel_pin_all(k, from, err);
+    rc = beba_kernel_pin_all(k, from, err);
     for (; n < k->n_devices && !rc; n++)
-        rc = point_attach(k, from, &point[n], opts->share, err);
+        rc = beba_point_attach(k, from, &point[n], opts->share, err);
     one = n == 1 && point[0].link >= 0;
     if (!rc && one)
-        rc = gate_set(k->map[KMAP_NEXT].fd, k->prog[PROG_MAIN]);
+        rc = beba_gate_set(k->map[KMAP_NEXT].fd, k->prog[PROG_MAIN]);
     for (unsigned i = 0; i < n && !rc && !one; i++)
         rc = pin_point(&point[i], from, err);
     if (!rc && rename(from, to))
-        rc = kernel_error(err, -errno, "name the deployment");
+        rc = beba_kernel_error(err, -errno, "name the deployment");
     named = !rc;
     if (!rc && one)
         rc = pin_point(&point[0], to, err);
     else if (!rc)
-        rc = gate_set(k->map[KMAP_NEXT].fd, k->prog[PROG_MAIN]);
+        rc = beba_gate_set(k->map[KMAP_NEXT].fd, k->prog[PROG_MAIN]);
     for (unsigned i = 0; i < n; i++)
         if (point[i].link >= 0)
             close(point[i].link);
     if (rc) {
         if (err && !err->what[0])
-            kernel_error(err, rc, "start the program");
-        kernel_remove(k->root, named ? k->name : fresh, true, NULL);
+            beba_kernel_error(err, rc, "start the program");
+        beba_kernel_remove(k->root, named ? k->name : fresh, true, NULL);
     }
     return rc;
 }
@@ -204,29 +205,29 @@ int beba_kernel_attach(const void *object, size_t size, const struct beba_pipeli
     err = err ? err : &none;
     memset(err, 0, sizeof(*err));
     opts.port = port;
-    rc = kernel_root(opts.root, root, err);
+    rc = beba_kernel_root(opts.root, root, err);
     if (!rc)
         rc = beba_kernel_name_of(opts.name, p, name, err);
     if (!rc)
         rc = number_ports(given, port, err);
     if (rc)
         return rc;
-    lock = kernel_lock(root, true, true, err);
+    lock = beba_kernel_lock(root, true, true, err);
     if (lock < 0)
         return lock;
-    if (kernel_is_there(root, name)) {
+    if (beba_kernel_is_there(root, name)) {
         rc = beba_error_set(err, -EEXIST, "%s is attached already", name);
         beba_error_hint(err, "beba replace %s, beba detach %s, or --name for another name", name,
                         name);
     }
     if (!rc)
-        rc = kernel_load_object(object, size, p, &opts, root, name, NULL, &k, err);
+        rc = beba_kernel_load_object(object, size, p, &opts, root, name, NULL, &k, err);
     if (!rc)
         rc = find_devices(k, &opts, err);
     if (!rc)
-        rc = gate_new(k, beba_hook_target((enum beba_kernel_hook)opts.hook), err);
+        rc = beba_gate_new(k, beba_hook_target((enum beba_kernel_hook)opts.hook), err);
     if (!rc)
-        rc = kernel_fill_ports(k, err);
+        rc = beba_kernel_fill_ports(k, err);
     if (!rc)
         rc = deploy(k, &opts, err);
     if (!rc)
@@ -239,17 +240,17 @@ int beba_kernel_attach(const void *object, size_t size, const struct beba_pipeli
 int beba_kernel_detach(const char *given, const char *name, struct beba_error *err)
 {
     char root[ROOT_MAX], good[BEBA_KERNEL_NAME];
-    int rc = kernel_root(given, root, err), lock;
+    int rc = beba_kernel_root(given, root, err), lock;
 
     if (!rc)
         rc = beba_kernel_name_of(name, NULL, good, err);
     if (rc)
         return rc;
-    lock = kernel_lock(root, true, false, err);
+    lock = beba_kernel_lock(root, true, false, err);
     if (lock < 0)
         return lock;
-    if (kernel_is_there(root, good)) {
-        rc = kernel_remove(root, good, true, err);
+    if (beba_kernel_is_there(root, good)) {
+        rc = beba_kernel_remove(root, good, true, err);
     } else {
         rc = beba_error_set(err, -ENOENT, "%s is not attached", good);
         beba_error_hint(err, "beba show lists what is");

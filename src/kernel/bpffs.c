@@ -55,7 +55,7 @@ static int mount_usual(const char *root, struct beba_error *err)
         int rc = -errno;
 
         if (rc == -EPERM || rc == -EACCES)
-            return kernel_error(err, rc, "mount the BPF file system");
+            return beba_kernel_error(err, rc, "mount the BPF file system");
         beba_error_set(err, rc, "cannot mount the BPF file system: %s", strerror(-rc));
         beba_error_where(err, "%s", usual);
         beba_error_hint(err, "mount one elsewhere (mount -t bpf bpf DIRECTORY) and set BEBA_BPFFS");
@@ -73,7 +73,7 @@ static int make_root(const char *root, struct beba_error *err)
     memcpy(path, root, n + 1);
     while (n > 1 && access(path, F_OK)) { /* the part that is there */
         if (errno == EACCES)
-            return kernel_error(err, -EACCES, "look into the BPF file system");
+            return beba_kernel_error(err, -EACCES, "look into the BPF file system");
         while (n > 1 && path[n - 1] != '/')
             n--;
         path[n > 1 ? --n : n] = '\0';
@@ -93,7 +93,7 @@ static int make_root(const char *root, struct beba_error *err)
         memcpy(path, root, n);
         path[n] = '\0';
         if (mkdir(path, 0700) && errno != EEXIST) {
-            int rc = kernel_error(err, -errno, "write to the BPF file system");
+            int rc = beba_kernel_error(err, -errno, "write to the BPF file system");
 
             beba_error_where(err, "%.200s", path);
             return rc;
@@ -102,7 +102,7 @@ static int make_root(const char *root, struct beba_error *err)
     return 0;
 }
 
-bool kernel_is_there(const char *root, const char *name)
+bool beba_kernel_is_there(const char *root, const char *name)
 {
     char dir[PATH_LEN];
     struct stat s;
@@ -116,7 +116,7 @@ static int by_name(const void *a, const void *b)
     return strcmp(*(char *const *)a, *(char *const *)b);
 }
 
-int kernel_each(const char *dir, int (*fn)(void *arg, const char *name), void *arg)
+int beba_kernel_each(const char *dir, int (*fn)(void *arg, const char *name), void *arg)
 {
     char **names = NULL;
     size_t n = 0, cap = 0;
@@ -155,7 +155,7 @@ int kernel_each(const char *dir, int (*fn)(void *arg, const char *name), void *a
     return rc;
 }
 
-uint32_t pinned_program(const char *dir, const char *name)
+uint32_t beba_pinned_program(const char *dir, const char *name)
 {
     struct bpf_prog_info info = {0};
     uint32_t size = sizeof(info), id = 0;
@@ -172,7 +172,7 @@ uint32_t pinned_program(const char *dir, const char *name)
     return id;
 }
 
-uint32_t gate_program(const char *dir)
+uint32_t beba_gate_program(const char *dir)
 {
     char path[PATH_LEN];
     uint32_t id = 0, slot = 0;
@@ -188,7 +188,7 @@ uint32_t gate_program(const char *dir)
     return id;
 }
 
-int kernel_pin(int fd, const char *dir, const char *name, struct beba_error *err)
+int beba_kernel_pin(int fd, const char *dir, const char *name, struct beba_error *err)
 {
     char path[PATH_LEN];
     int rc;
@@ -197,7 +197,7 @@ int kernel_pin(int fd, const char *dir, const char *name, struct beba_error *err
     rc = bpf_obj_pin(fd, path);
     if (!rc)
         return 0;
-    rc = kernel_error(err, rc, "pin to the BPF file system");
+    rc = beba_kernel_error(err, rc, "pin to the BPF file system");
     beba_error_where(err, "%.200s", path);
     return rc;
 }
@@ -212,7 +212,7 @@ static int remove_point(void *arg, const char *name)
     const struct removal *r = arg;
     struct beba_kernel_device d;
 
-    return point_parse(name, &d) ? point_detach(r->dir, name) : 0;
+    return beba_point_parse(name, &d) ? beba_point_detach(r->dir, name) : 0;
 }
 
 static int remove_pin(void *arg, const char *name)
@@ -226,7 +226,7 @@ static int remove_pin(void *arg, const char *name)
     return -errno;
 }
 
-int kernel_remove(const char *root, const char *name, bool points, struct beba_error *err)
+int beba_kernel_remove(const char *root, const char *name, bool points, struct beba_error *err)
 {
     char dir[PATH_LEN], path[PATH_LEN + 16];
     struct removal r = {.dir = dir};
@@ -238,20 +238,20 @@ int kernel_remove(const char *root, const char *name, bool points, struct beba_e
         next = bpf_obj_get(path);
         rc = next == -EPERM || next == -EACCES ? next : 0;
         if (next >= 0)
-            gate_set(next, -1);
+            beba_gate_set(next, -1);
         if (next >= 0)
             close(next);
         if (!rc)
-            rc = kernel_each(dir, remove_point, &r);
+            rc = beba_kernel_each(dir, remove_point, &r);
         if (rc)
             goto out;
     }
-    rc = kernel_each(dir, remove_pin, &r);
+    rc = beba_kernel_each(dir, remove_pin, &r);
     if (!rc && rmdir(dir))
         rc = -errno;
 out:
     if (rc) {
-        kernel_error(err, rc, "remove a deployment");
+        beba_kernel_error(err, rc, "remove a deployment");
         beba_error_where(err, "%.200s", dir);
     }
     return rc;
@@ -264,7 +264,7 @@ static int has_point(void *arg, const char *name)
     struct beba_kernel_device d;
 
     (void)arg;
-    return point_parse(name, &d);
+    return beba_point_parse(name, &d);
 }
 
 static void tidy_new(const char *root, const char *name)
@@ -276,15 +276,15 @@ static void tidy_new(const char *root, const char *name)
     snprintf(plain, sizeof(plain), "%.*s", (int)(n < 63 ? n : 63), name);
     snprintf(dir, sizeof(dir), "%s/%s", root, plain);
     snprintf(fresh, sizeof(fresh), "%s/%s", root, name);
-    if (!kernel_is_there(root, plain)) { /* of an attach */
-        kernel_remove(root, name, true, NULL);
+    if (!beba_kernel_is_there(root, plain)) { /* of an attach */
+        beba_kernel_remove(root, name, true, NULL);
         return;
     }
-    runs = gate_program(dir);
-    if (runs && runs == pinned_program(fresh, "beba_main") &&
+    runs = beba_gate_program(dir);
+    if (runs && runs == beba_pinned_program(fresh, "beba_main") &&
         renameat2(AT_FDCWD, dir, AT_FDCWD, fresh, RENAME_EXCHANGE))
         return;
-    kernel_remove(root, name, false, NULL);
+    beba_kernel_remove(root, name, false, NULL);
 }
 
 static int tidy_one(void *arg, const char *name)
@@ -293,7 +293,7 @@ static int tidy_one(void *arg, const char *name)
     char dir[PATH_LEN];
     size_t n = strlen(name);
 
-    if (!kernel_is_there(root, name))
+    if (!beba_kernel_is_there(root, name))
         return 0;
     if (n > strlen(NEW_SUFFIX) && !strcmp(name + n - strlen(NEW_SUFFIX), NEW_SUFFIX)) {
         tidy_new(root, name);
@@ -302,12 +302,12 @@ static int tidy_one(void *arg, const char *name)
     snprintf(dir, sizeof(dir), "%s/%s", root, name);
     if (access(dir, R_OK | W_OK | X_OK))
         return 0;
-    if (!gate_program(dir) || !kernel_each(dir, has_point, NULL))
-        kernel_remove(root, name, true, NULL);
+    if (!beba_gate_program(dir) || !beba_kernel_each(dir, has_point, NULL))
+        beba_kernel_remove(root, name, true, NULL);
     return 0;
 }
 
-int kernel_lock(const char *root, bool exclusive, bool make, struct beba_error *err)
+int beba_kernel_lock(const char *root, bool exclusive, bool make, struct beba_error *err)
 {
     int fd, rc;
 
@@ -324,7 +324,7 @@ int kernel_lock(const char *root, bool exclusive, bool make, struct beba_error *
         if (rc == -ENOENT)
             beba_error_set(err, rc, "nothing is attached");
         else
-            kernel_error(err, rc, "open the BPF file system");
+            beba_kernel_error(err, rc, "open the BPF file system");
         beba_error_where(err, "%.200s", root);
         return rc;
     }
@@ -333,7 +333,7 @@ int kernel_lock(const char *root, bool exclusive, bool make, struct beba_error *
     else /* to tidy, unless somebody else is at work */
         rc = flock(fd, LOCK_EX | LOCK_NB);
     if (!rc && !geteuid())
-        kernel_each(root, tidy_one, (void *)(uintptr_t)root);
+        beba_kernel_each(root, tidy_one, (void *)(uintptr_t)root);
     if (!exclusive)
         rc = flock(fd, LOCK_SH);
     if (rc) {

@@ -18,7 +18,7 @@ static bool same_array(const struct beba_array *a, const struct beba_array *b)
            a->columns == b->columns;
 }
 
-bool kernel_same_shared(const struct beba_pipeline *a, const struct beba_pipeline *b)
+bool beba_kernel_same_shared(const struct beba_pipeline *a, const struct beba_pipeline *b)
 {
     if (a->n_globals != b->n_globals || a->n_arrays != b->n_arrays || a->n_sets != b->n_sets)
         return false;
@@ -84,13 +84,13 @@ static int carry_set(struct beba_kernel *old, uint32_t j, struct beba_kernel *to
     int rc = n < 0 ? (int)n : 0;
 
     for (int64_t r = 0; r < n && !rc && !(shared && to->layout.set[i]); r++)
-        rc = kset_put(to, i, &now[r]);
+        rc = beba_kset_put(to, i, &now[r]);
     for (uint32_t r = 0; r < a->n_ranges && !rc; r++)
         if (!has_range(b, &a->range[r]))
-            rc = kset_drop(to, i, &a->range[r]);
+            rc = beba_kset_drop(to, i, &a->range[r]);
     for (uint32_t r = 0; r < b->n_ranges && !rc; r++)
         if (!has_range(a, &b->range[r]))
-            rc = kset_put(to, i, &b->range[r]);
+            rc = beba_kset_put(to, i, &b->range[r]);
     free(now);
     return rc;
 }
@@ -110,9 +110,9 @@ static int carry_sets(struct beba_kernel *old, struct beba_kernel *to, bool shar
         if (j < old->p->n_sets)
             rc = carry_set(old, j, to, i, shared, err);
         for (uint32_t r = 0; j == old->p->n_sets && r < b->n_ranges && !rc; r++)
-            rc = kset_put(to, i, &b->range[r]);
+            rc = beba_kset_put(to, i, &b->range[r]);
     }
-    return rc ? kernel_error(err, rc, "carry the sets over") : 0;
+    return rc ? beba_kernel_error(err, rc, "carry the sets over") : 0;
 }
 
 /* size bytes of counters of every CPU. */
@@ -163,8 +163,8 @@ static void carry_all_counters(struct beba_kernel *old, struct beba_kernel *to)
                                to->layout.counters + i * size, size);
 }
 
-int kernel_carry(struct beba_kernel *old, struct beba_kernel *to, bool shared,
-                 struct beba_error *err)
+int beba_kernel_carry(struct beba_kernel *old, struct beba_kernel *to, bool shared,
+                      struct beba_error *err)
 {
     if (!shared) {
         carry_globals(old, to);

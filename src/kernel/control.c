@@ -47,7 +47,7 @@ int beba_kernel_command(struct beba_kernel *k, struct beba_object_command *comma
     command->status = -EIO; /* unless the program says otherwise */
     rc = k->table[command->table].n_regions > 1 ? control_on(k, command, cpu) : control(k, command);
     if (rc)
-        return kernel_error(err, rc, "run the program that changes flows");
+        return beba_kernel_error(err, rc, "run the program that changes flows");
     rc = command->status;
     switch (-rc) {
     case 0:
@@ -109,7 +109,7 @@ static int run(struct beba_kernel *k, struct bpf_test_run_opts *opts,
         shared->test_in_port = packet->in_port;
     }
     rc = bpf_prog_test_run_opts(k->prog[PROG_MAIN], opts);
-    return rc ? kernel_error(err, rc, "run a packet") : 0;
+    return rc ? beba_kernel_error(err, rc, "run a packet") : 0;
 }
 
 int beba_kernel_run(struct beba_kernel *k, struct beba_kernel_packet *packet,

@@ -31,7 +31,7 @@ int beba_kernel_events(struct beba_kernel *k, int timeout_ms, beba_kernel_record
     if (!k->ring)
         k->ring = ring_buffer__new(k->map[KMAP_EVENTS].fd, take, k, NULL);
     if (!k->ring)
-        return kernel_error(err, -errno, "open the ring of events");
+        return beba_kernel_error(err, -errno, "open the ring of events");
     rc = ring_buffer__consume(k->ring);
     if (!rc && timeout_ms)
         rc = ring_buffer__poll(k->ring, timeout_ms);

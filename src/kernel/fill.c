@@ -48,8 +48,8 @@ static int fill_table(struct beba_kernel *k, uint32_t i, const struct beba_kerne
     return rc;
 }
 
-int kernel_fill(struct beba_kernel *k, const struct beba_kernel_opts *opts,
-                const struct kernel_reuse *reuse, struct beba_error *err)
+int beba_kernel_fill(struct beba_kernel *k, const struct beba_kernel_opts *opts,
+                     const struct kernel_reuse *reuse, struct beba_error *err)
 {
     const struct beba_pipeline *p = k->p;
     int rc = 0;
@@ -65,11 +65,11 @@ int kernel_fill(struct beba_kernel *k, const struct beba_kernel_opts *opts,
         return 0; /* sets come from the running program */
     for (uint32_t i = 0; i < p->n_sets && !rc; i++)
         for (uint32_t j = 0; j < p->set[i].n_ranges && !rc; j++)
-            rc = kset_put(k, i, &p->set[i].range[j]);
-    return rc ? kernel_error(err, rc, "fill the program's sets") : 0;
+            rc = beba_kset_put(k, i, &p->set[i].range[j]);
+    return rc ? beba_kernel_error(err, rc, "fill the program's sets") : 0;
 }
 
-int kernel_fill_ports(struct beba_kernel *k, struct beba_error *err)
+int beba_kernel_fill_ports(struct beba_kernel *k, struct beba_error *err)
 {
     int rc = 0;
 
@@ -84,5 +84,5 @@ int kernel_fill_ports(struct beba_kernel *k, struct beba_error *err)
         if (!rc && k->map[KMAP_IN_PORT].fd >= 0)
             rc = bpf_map_update_elem(k->map[KMAP_IN_PORT].fd, &d->ifindex, &d->port, 0);
     }
-    return rc ? kernel_error(err, rc, "fill the program's ports") : 0;
+    return rc ? beba_kernel_error(err, rc, "fill the program's ports") : 0;
 }

@@ -23,7 +23,8 @@ static int list_one(void *arg, const char *name)
     struct list *l = arg;
     const char **grown;
 
-    if (strchr(name, '~') || strlen(name) >= BEBA_KERNEL_NAME || !kernel_is_there(l->root, name))
+    if (strchr(name, '~') || strlen(name) >= BEBA_KERNEL_NAME ||
+        !beba_kernel_is_there(l->root, name))
         return 0;
     grown = realloc(l->names, ((size_t)l->n + 1) * sizeof(*grown));
     if (!grown)
@@ -42,17 +43,17 @@ int beba_kernel_list(const char *given, const char *const **names, struct beba_e
     char root[ROOT_MAX];
     struct list l = {.root = root};
     const char **out = NULL;
-    int rc = kernel_root(given, root, err), lock;
+    int rc = beba_kernel_root(given, root, err), lock;
 
     *names = NULL;
     if (rc)
         return rc;
-    lock = kernel_lock(root, false, false, err);
+    lock = beba_kernel_lock(root, false, false, err);
     if (lock == -ENOENT)
         return 0;
     if (lock < 0)
         return lock;
-    rc = kernel_each(root, list_one, &l);
+    rc = beba_kernel_each(root, list_one, &l);
     close(lock);
     if (!rc)
         out = malloc((size_t)l.n * sizeof(*out) + l.bytes + 1);
@@ -70,7 +71,7 @@ int beba_kernel_list(const char *given, const char *const **names, struct beba_e
     for (int i = 0; i < l.n; i++)
         free((void *)(uintptr_t)l.names[i]);
     free(l.names);
-    return rc ? kernel_error(err, rc, "list the deployments") : l.n;
+    return rc ? beba_kernel_error(err, rc, "list the deployments") : l.n;
 }
 
 struct visit {
@@ -103,26 +104,26 @@ static int open_one(void *arg, const char *name)
     int fd, rc = 0;
 
     snprintf(path, sizeof(path), "%s/%s", v->dir, name);
-    if (point_parse(name, &d)) {
+    if (beba_point_parse(name, &d)) {
         d.ifindex = d.how == BEBA_HOW_LINK ? link_ifindex(path) : if_nametoindex(d.name);
         d.gone = !d.ifindex;
         if (k->n_devices < BEBA_KERNEL_DEVICES)
             k->device[k->n_devices++] = d;
         return 0;
     }
-    m = kernel_map_of(k, name);
+    m = beba_kernel_map_of(k, name);
     for (int i = 0; i < N_PROGS; i++) {
-        if (strcmp(name, prog_names[i]) != 0 || k->prog[i] >= 0)
+        if (strcmp(name, beba_prog_names[i]) != 0 || k->prog[i] >= 0)
             continue;
         k->prog[i] = rc = bpf_obj_get(path);
     }
     if (m && m->fd < 0) {
         fd = bpf_obj_get(path);
-        rc = kmap_take(m, fd);
+        rc = beba_kmap_take(m, fd);
     }
     if (rc >= 0)
         return 0;
-    rc = kernel_error(v->err, rc, "open the deployment");
+    rc = beba_kernel_error(v->err, rc, "open the deployment");
     beba_error_where(v->err, "%.200s", path);
     return rc;
 }
@@ -159,21 +160,21 @@ out:
     return rc;
 }
 
-int kernel_open(const char *root, const char *name, struct beba_kernel **out,
-                struct beba_error *err)
+int beba_kernel_open_at(const char *root, const char *name, struct beba_kernel **out,
+                        struct beba_error *err)
 {
     char dir[PATH_LEN];
     struct visit v = {.dir = dir, .err = err};
     int rc;
 
     snprintf(dir, sizeof(dir), "%s/%s", root, name);
-    if (!kernel_is_there(root, name)) {
+    if (!beba_kernel_is_there(root, name)) {
         beba_error_set(err, -ENOENT, "%s is not attached", name);
         beba_error_hint(err, "beba show lists what is");
         return -ENOENT;
     }
-    v.k = kernel_alloc(root, name, err);
-    rc = v.k ? kernel_each(dir, open_one, &v) : -ENOMEM;
+    v.k = beba_kernel_alloc(root, name, err);
+    rc = v.k ? beba_kernel_each(dir, open_one, &v) : -ENOMEM;
     if (!rc)
         rc = read_meta(v.k, err);
     if (rc) {
@@ -188,16 +189,16 @@ int beba_kernel_open(const char *given, const char *name, struct beba_kernel **o
                      struct beba_error *err)
 {
     char root[ROOT_MAX], good[BEBA_KERNEL_NAME];
-    int rc = kernel_root(given, root, err), lock;
+    int rc = beba_kernel_root(given, root, err), lock;
 
     if (!rc)
         rc = beba_kernel_name_of(name, NULL, good, err);
     if (rc)
         return rc;
-    lock = kernel_lock(root, false, false, err);
+    lock = beba_kernel_lock(root, false, false, err);
     if (lock < 0)
         return lock;
-    rc = kernel_open(root, good, out, err);
+    rc = beba_kernel_open_at(root, good, out, err);
     close(lock);
     return rc;
 }
@@ -225,18 +226,19 @@ static int check_same(const struct beba_kernel *k, const char *dir, struct beba_
     uint32_t size = sizeof(info);
 
     if (k->prog[PROG_MAIN] >= 0 && !bpf_obj_get_info_by_fd(k->prog[PROG_MAIN], &info, &size) &&
-        info.id == pinned_program(dir, "beba_main"))
+        info.id == beba_pinned_program(dir, "beba_main"))
         return 0;
     beba_error_set(err, -ESTALE, "%s was replaced or taken away just now", k->name);
     beba_error_hint(err, "try again");
     return -ESTALE;
 }
 
-int kernel_bind(struct beba_kernel *k, const struct beba_pipeline *p, struct beba_error *err)
+int beba_kernel_bind_maps(struct beba_kernel *k, const struct beba_pipeline *p,
+                          struct beba_error *err)
 {
     struct visit v = {.k = k, .err = err};
     char dir[PATH_LEN];
-    int rc = kernel_shape(k, p, err);
+    int rc = beba_kernel_shape(k, p, err);
 
     if (rc)
         return rc;
@@ -245,9 +247,9 @@ int kernel_bind(struct beba_kernel *k, const struct beba_pipeline *p, struct beb
     v.dir = dir;
     rc = check_same(k, dir, err);
     if (!rc)
-        rc = kernel_each(dir, open_one, &v);
+        rc = beba_kernel_each(dir, open_one, &v);
     if (!rc)
-        rc = kernel_map_all(k, false, err);
+        rc = beba_kernel_map_all(k, false, err);
     for (uint32_t i = 0; i < p->n_tables && !rc; i++)
         if (k->layout.region[i])
             rc = check_regions(k, i, err);
@@ -256,11 +258,11 @@ int kernel_bind(struct beba_kernel *k, const struct beba_pipeline *p, struct beb
 
 int beba_kernel_bind(struct beba_kernel *k, const struct beba_pipeline *p, struct beba_error *err)
 {
-    int lock = kernel_lock(k->root, false, false, err), rc;
+    int lock = beba_kernel_lock(k->root, false, false, err), rc;
 
     if (lock < 0)
         return lock;
-    rc = kernel_bind(k, p, err);
+    rc = beba_kernel_bind_maps(k, p, err);
     close(lock);
     return rc;
 }

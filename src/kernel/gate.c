@@ -8,14 +8,14 @@
 
 #include "kernel/internal.h"
 
-int gate_new(struct beba_kernel *k, enum beba_target target, struct beba_error *err)
+int beba_gate_new(struct beba_kernel *k, enum beba_target target, struct beba_error *err)
 {
     bool xdp = target == BEBA_TARGET_XDP;
     int next = bpf_map_create(BPF_MAP_TYPE_PROG_ARRAY, "beba_next", 4, 4, 1, NULL), rc;
 
-    rc = kmap_take(&k->map[KMAP_NEXT], next);
+    rc = beba_kmap_take(&k->map[KMAP_NEXT], next);
     if (rc)
-        return kernel_error(err, rc, "make the gate");
+        return beba_kernel_error(err, rc, "make the gate");
     const struct bpf_insn insns[] = {
         /* r2 = beba_next; r3 = 0; tail_call; r0 = as if nothing were here; exit */
         {.code = BPF_LD | BPF_DW | BPF_IMM,
@@ -32,12 +32,12 @@ int gate_new(struct beba_kernel *k, enum beba_target target, struct beba_error *
     rc = bpf_prog_load(xdp ? BPF_PROG_TYPE_XDP : BPF_PROG_TYPE_SCHED_CLS, "beba_gate", "GPL", insns,
                        sizeof(insns) / sizeof(*insns), NULL);
     if (rc < 0)
-        return kernel_error(err, rc, "make the gate");
+        return beba_kernel_error(err, rc, "make the gate");
     k->prog[PROG_GATE] = rc;
     return 0;
 }
 
-int gate_set(int next_fd, int prog_fd)
+int beba_gate_set(int next_fd, int prog_fd)
 {
     uint32_t slot = 0;
     int rc;

@@ -31,8 +31,8 @@ static bool overlap(struct beba_u128 a, struct beba_u128 b)
     return (a.hi & b.hi) || (a.lo & b.lo);
 }
 
-int range_prefixes(const struct beba_range *range, unsigned bits,
-                   int (*fn)(void *arg, struct beba_u128 value, unsigned len), void *arg)
+int beba_range_prefixes(const struct beba_range *range, unsigned bits,
+                        int (*fn)(void *arg, struct beba_u128 value, unsigned len), void *arg)
 {
     struct beba_u128 at = range->lo, all = shift_left_ones(bits);
 
@@ -142,26 +142,26 @@ static int change(struct beba_kernel *k, uint32_t set, const struct beba_range *
 
     *changed = 0;
     if (k->layout.set[set]) {
-        rc = kmap_map(&k->map[KMAP_SHARED], true);
+        rc = beba_kmap_map(&k->map[KMAP_SHARED], true);
         if (!rc)
             *changed = bits_set(bitmap(k, set), range, add);
         return rc;
     }
     if (t.map->fd < 0)
         return 0; /* the program never looks at it */
-    rc = range_prefixes(range, t.bits, trie_one, &t);
+    rc = beba_range_prefixes(range, t.bits, trie_one, &t);
     *changed = t.changed;
     return rc;
 }
 
-int kset_put(struct beba_kernel *k, uint32_t set, const struct beba_range *range)
+int beba_kset_put(struct beba_kernel *k, uint32_t set, const struct beba_range *range)
 {
     uint64_t changed;
 
     return change(k, set, range, true, &changed);
 }
 
-int kset_drop(struct beba_kernel *k, uint32_t set, const struct beba_range *range)
+int beba_kset_drop(struct beba_kernel *k, uint32_t set, const struct beba_range *range)
 {
     uint64_t changed;
 
@@ -290,7 +290,7 @@ int64_t beba_kernel_set(struct beba_kernel *k, uint32_t set, struct beba_range *
         rc = read_trie(&t, &r);
     if (rc) {
         free(r.range);
-        return kernel_error(err, rc, "read a set");
+        return beba_kernel_error(err, rc, "read a set");
     }
     if (r.n)
         qsort(r.range, r.n, sizeof(*r.range), by_value);

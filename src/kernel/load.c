@@ -152,7 +152,7 @@ static int set_maps(struct load *l, struct beba_kernel *k, const struct kernel_r
     {
         const char *name = bpf_map__name(map);
         const struct kmap *from = NULL;
-        struct kmap *to = kernel_map_of(k, name);
+        struct kmap *to = beba_kernel_map_of(k, name);
 
         if (to)
             l->pair[l->n_pairs++] = (struct pair){map, to};
@@ -216,9 +216,9 @@ static int load_object(struct load *l, const struct beba_kernel_opts *opts, stru
             continue; /* the verifier was not asked, or had nothing against it */
         if (opts->log)
             beba_strbuf_puts(opts->log, l->log[i]);
-        return kernel_refused(err, -EINVAL, l->log[i], l->file, l->text, l->text_size);
+        return beba_kernel_refused(err, -EINVAL, l->log[i], l->file, l->text, l->text_size);
     }
-    return kernel_error(err, rc, "load the program");
+    return beba_kernel_error(err, rc, "load the program");
 }
 
 static int keep(int fd)
@@ -234,15 +234,15 @@ static int take_all(struct beba_kernel *k, const struct load *l, struct beba_err
     int rc = 0;
 
     for (int i = PROG_MAIN; i <= PROG_CONTROL && rc >= 0; i++) {
-        struct bpf_program *prog = bpf_object__find_program_by_name(l->object, prog_names[i]);
+        struct bpf_program *prog = bpf_object__find_program_by_name(l->object, beba_prog_names[i]);
 
         if (prog)
             rc = k->prog[i] = keep(bpf_program__fd(prog));
     }
     for (size_t i = 0; i < l->n_pairs && rc >= 0; i++)
         if (bpf_map__fd(l->pair[i].map) >= 0)
-            rc = kmap_take(l->pair[i].to, keep(bpf_map__fd(l->pair[i].map)));
-    return rc < 0 ? kernel_error(err, rc, "open the program's maps") : 0;
+            rc = beba_kmap_take(l->pair[i].to, keep(bpf_map__fd(l->pair[i].map)));
+    return rc < 0 ? beba_kernel_error(err, rc, "open the program's maps") : 0;
 }
 
 static int make_meta(struct beba_kernel *k, const struct load *l, struct beba_error *err)
@@ -270,23 +270,23 @@ static int make_meta(struct beba_kernel *k, const struct load *l, struct beba_er
     memcpy(k->text, l->text, l->text_size);
     memcpy(value, &k->meta, sizeof(k->meta));
     memcpy(value + sizeof(k->meta), l->text, l->text_size);
-    rc = kmap_take(&k->map[KMAP_META],
-                   bpf_map_create(BPF_MAP_TYPE_ARRAY, "beba_meta", 4, (uint32_t)size, 1, NULL));
+    rc = beba_kmap_take(&k->map[KMAP_META], bpf_map_create(BPF_MAP_TYPE_ARRAY, "beba_meta", 4,
+                                                           (uint32_t)size, 1, NULL));
     if (!rc)
         rc = bpf_map_update_elem(k->map[KMAP_META].fd, &zero, value, 0);
     free(value);
-    return rc ? kernel_error(err, rc, "make the map of the program's text") : 0;
+    return rc ? beba_kernel_error(err, rc, "make the map of the program's text") : 0;
 }
 
-int kernel_load_object(const void *object, size_t size, const struct beba_pipeline *p,
-                       const struct beba_kernel_opts *opts, const char *root, const char *name,
-                       const struct kernel_reuse *reuse, struct beba_kernel **out,
-                       struct beba_error *err)
+int beba_kernel_load_object(const void *object, size_t size, const struct beba_pipeline *p,
+                            const struct beba_kernel_opts *opts, const char *root, const char *name,
+                            const struct kernel_reuse *reuse, struct beba_kernel **out,
+                            struct beba_error *err)
 {
     struct load l = {0};
-    struct beba_kernel *k = kernel_alloc(root, name, err);
+    struct beba_kernel *k = beba_kernel_alloc(root, name, err);
     uint64_t tables = 0;
-    int rc = k ? kernel_shape(k, p, err) : -ENOMEM;
+    int rc = k ? beba_kernel_shape(k, p, err) : -ENOMEM;
 
     if (!rc)
         rc = open_object(&l, object, size, err);
@@ -306,7 +306,7 @@ int kernel_load_object(const void *object, size_t size, const struct beba_pipeli
     }
     if (!rc) {
         beba_kernel_memory(p, &tables, NULL);
-        rc = kernel_has_memory(tables, err);
+        rc = beba_kernel_has_memory(tables, err);
     }
     if (!rc)
         rc = set_config(&l, opts, err);
@@ -321,9 +321,9 @@ int kernel_load_object(const void *object, size_t size, const struct beba_pipeli
     if (!rc)
         rc = make_meta(k, &l, err);
     if (!rc)
-        rc = kernel_map_all(k, true, err);
+        rc = beba_kernel_map_all(k, true, err);
     if (!rc)
-        rc = kernel_fill(k, opts, reuse, err);
+        rc = beba_kernel_fill(k, opts, reuse, err);
     if (l.object)
         bpf_object__close(l.object);
     free(l.log[0]);
@@ -344,5 +344,5 @@ int beba_kernel_load(const void *object, size_t size, const struct beba_pipeline
     char name[BEBA_KERNEL_NAME];
     int rc = beba_kernel_name_of(opts->name, p, name, err);
 
-    return rc ? rc : kernel_load_object(object, size, p, opts, "", name, NULL, out, err);
+    return rc ? rc : beba_kernel_load_object(object, size, p, opts, "", name, NULL, out, err);
 }

@@ -114,7 +114,7 @@ bool beba_kernel_next_flow(struct beba_kernel *k, uint32_t table, uint64_t now, 
 
         while (beba_ft_next(ft, &at)) {
             *cursor = r << REGION_SHIFT | at;
-            if (entry_copy(ft, at - 1, copy) && beba_flow_of_entry(ft, table, copy, now, out))
+            if (beba_entry_copy(ft, at - 1, copy) && beba_flow_of_entry(ft, table, copy, now, out))
                 return true;
         }
     }
@@ -143,7 +143,7 @@ bool beba_kernel_flow_of_key(struct beba_kernel *k, uint32_t table, const void *
         at = (uint64_t)((uintptr_t)e - (uintptr_t)ft) - ft->buckets;
         bucket = at / shape.bucket_size;
         at = (at % shape.bucket_size - sizeof(struct beba_ft_bucket)) / shape.stride;
-        if (entry_copy(ft, bucket * BEBA_FT_SLOTS + at, copy) &&
+        if (beba_entry_copy(ft, bucket * BEBA_FT_SLOTS + at, copy) &&
             beba_ft_same_key(copy->body, padded, shape.words) &&
             beba_flow_of_entry(ft, table, copy, now, out))
             return true;
@@ -176,7 +176,7 @@ static struct beba_object_shared *writable(struct beba_kernel *k)
 {
     struct kmap *m = &k->map[KMAP_SHARED];
 
-    return kmap_map(m, true) ? NULL : (struct beba_object_shared *)(void *)m->mem;
+    return beba_kmap_map(m, true) ? NULL : (struct beba_object_shared *)(void *)m->mem;
 }
 
 void beba_kernel_set_global(struct beba_kernel *k, uint32_t global, struct beba_u128 value)

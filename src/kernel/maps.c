@@ -10,18 +10,18 @@
 #include "kernel/internal.h"
 #include "state/ft_layout.h"
 
-const char *const map_names[N_KMAPS] = {
+const char *const beba_map_names[N_KMAPS] = {
     [KMAP_META] = "beba_meta",   [KMAP_SHARED] = "beba_shared",   [KMAP_CPU] = "beba_cpu",
     [KMAP_PORTS] = "beba_ports", [KMAP_IN_PORT] = "beba_in_port", [KMAP_EVENTS] = "beba_events",
     [KMAP_NEXT] = "beba_next",
 };
-const char *const prog_names[N_PROGS] = {
+const char *const beba_prog_names[N_PROGS] = {
     [PROG_MAIN] = "beba_main",
     [PROG_CONTROL] = "beba_control",
     [PROG_GATE] = "beba_gate",
 };
 
-int kmap_take(struct kmap *m, int fd)
+int beba_kmap_take(struct kmap *m, int fd)
 {
     struct bpf_map_info info = {0};
     uint32_t size = sizeof(info);
@@ -32,7 +32,7 @@ int kmap_take(struct kmap *m, int fd)
             close(fd);
         return rc;
     }
-    kmap_drop(m);
+    beba_kmap_drop(m);
     m->fd = fd;
     m->key_size = info.key_size;
     m->value_size = info.value_size;
@@ -40,7 +40,7 @@ int kmap_take(struct kmap *m, int fd)
     return 0;
 }
 
-int kmap_map(struct kmap *m, bool write)
+int beba_kmap_map(struct kmap *m, bool write)
 {
     size_t page = (size_t)sysconf(_SC_PAGESIZE);
     size_t size = (((size_t)m->value_size + 7) & ~(size_t)7) * m->max_entries;
@@ -60,7 +60,7 @@ int kmap_map(struct kmap *m, bool write)
     return 0;
 }
 
-void kmap_drop(struct kmap *m)
+void beba_kmap_drop(struct kmap *m)
 {
     if (m->mem)
         munmap(m->mem, m->size);
@@ -69,7 +69,7 @@ void kmap_drop(struct kmap *m)
     *m = (struct kmap){.fd = -1};
 }
 
-struct beba_kernel *kernel_alloc(const char *root, const char *name, struct beba_error *err)
+struct beba_kernel *beba_kernel_alloc(const char *root, const char *name, struct beba_error *err)
 {
     struct beba_kernel *k = calloc(1, sizeof(*k));
 
@@ -86,7 +86,7 @@ struct beba_kernel *kernel_alloc(const char *root, const char *name, struct beba
     return k;
 }
 
-int kernel_shape(struct beba_kernel *k, const struct beba_pipeline *p, struct beba_error *err)
+int beba_kernel_shape(struct beba_kernel *k, const struct beba_pipeline *p, struct beba_error *err)
 {
     int rc = beba_object_layout(p, &k->arena, &k->layout, err);
 
@@ -110,11 +110,11 @@ void beba_kernel_close(struct beba_kernel *k)
         return;
     beba_kernel_events(k, 0, NULL, NULL, NULL);
     for (uint32_t i = 0; k->p && k->table && i < k->p->n_tables; i++)
-        kmap_drop(&k->table[i].map);
+        beba_kmap_drop(&k->table[i].map);
     for (uint32_t i = 0; k->p && k->set && i < k->p->n_sets; i++)
-        kmap_drop(&k->set[i]);
+        beba_kmap_drop(&k->set[i]);
     for (int i = 0; i < N_KMAPS; i++)
-        kmap_drop(&k->map[i]);
+        beba_kmap_drop(&k->map[i]);
     for (int i = 0; i < N_PROGS; i++)
         if (k->prog[i] >= 0)
             close(k->prog[i]);
@@ -136,12 +136,12 @@ static long numbered(const char *name, const char *prefix, uint32_t n)
     return *end || i >= n ? -1 : (long)i;
 }
 
-struct kmap *kernel_map_of(struct beba_kernel *k, const char *name)
+struct kmap *beba_kernel_map_of(struct beba_kernel *k, const char *name)
 {
     long i;
 
     for (int m = 0; m < N_KMAPS; m++)
-        if (!strcmp(name, map_names[m]))
+        if (!strcmp(name, beba_map_names[m]))
             return &k->map[m];
     if (!k->p)
         return NULL;
@@ -160,11 +160,11 @@ static int map_one(struct kmap *m, bool write, const char *name, uint64_t least,
     if (m->fd < 0 || m->value_size < least)
         return beba_error_set(err, -EINVAL, "%s %s: it was made by another version of beba", name,
                               m->fd < 0 ? "is missing" : "is too small");
-    rc = kmap_map(m, write);
-    return rc ? kernel_error(err, rc, "map the program's memory") : 0;
+    rc = beba_kmap_map(m, write);
+    return rc ? beba_kernel_error(err, rc, "map the program's memory") : 0;
 }
 
-int kernel_map_all(struct beba_kernel *k, bool write, struct beba_error *err)
+int beba_kernel_map_all(struct beba_kernel *k, bool write, struct beba_error *err)
 {
     const struct beba_object_layout *l = &k->layout;
     bool shared = l->shared_size > sizeof(struct beba_object_shared);
@@ -188,31 +188,31 @@ int kernel_map_all(struct beba_kernel *k, bool write, struct beba_error *err)
     return rc;
 }
 
-int kernel_pin_all(const struct beba_kernel *k, const char *dir, struct beba_error *err)
+int beba_kernel_pin_all(const struct beba_kernel *k, const char *dir, struct beba_error *err)
 {
     char name[32];
     int rc = 0;
 
     for (int i = 0; i < N_PROGS && !rc; i++)
         if (k->prog[i] >= 0)
-            rc = kernel_pin(k->prog[i], dir, prog_names[i], err);
+            rc = beba_kernel_pin(k->prog[i], dir, beba_prog_names[i], err);
     for (int i = 0; i < N_KMAPS && !rc; i++)
         if (k->map[i].fd >= 0)
-            rc = kernel_pin(k->map[i].fd, dir, map_names[i], err);
+            rc = beba_kernel_pin(k->map[i].fd, dir, beba_map_names[i], err);
     for (uint32_t i = 0; i < k->p->n_tables && !rc; i++) {
         snprintf(name, sizeof(name), "flows_%u", i);
         if (k->table[i].map.fd >= 0)
-            rc = kernel_pin(k->table[i].map.fd, dir, name, err);
+            rc = beba_kernel_pin(k->table[i].map.fd, dir, name, err);
     }
     for (uint32_t i = 0; i < k->p->n_sets && !rc; i++) {
         snprintf(name, sizeof(name), "set_%u", i);
         if (k->set[i].fd >= 0)
-            rc = kernel_pin(k->set[i].fd, dir, name, err);
+            rc = beba_kernel_pin(k->set[i].fd, dir, name, err);
     }
     return rc;
 }
 
-bool entry_copy(struct beba_ft *ft, uint64_t index, void *room)
+bool beba_entry_copy(struct beba_ft *ft, uint64_t index, void *room)
 {
     enum { TRIES = 1000 };
     struct beba_ft_shape shape = beba_ft_shape_of(ft);

@@ -147,8 +147,8 @@ static int plan(struct migration *m, uint32_t i)
     return 0;
 }
 
-int migration_new(struct beba_kernel *old, const struct beba_pipeline *p, struct migration **out,
-                  struct beba_error *err)
+int beba_migration_new(struct beba_kernel *old, const struct beba_pipeline *p,
+                       struct migration **out, struct beba_error *err)
 {
     struct migration *m = calloc(1, sizeof(*m));
     int rc = m ? 0 : -ENOMEM;
@@ -157,7 +157,7 @@ int migration_new(struct beba_kernel *old, const struct beba_pipeline *p, struct
         m->old = old;
         m->p = p;
         m->reuse.from = old;
-        m->reuse.shared = old->map[KMAP_SHARED].fd >= 0 && kernel_same_shared(old->p, p);
+        m->reuse.shared = old->map[KMAP_SHARED].fd >= 0 && beba_kernel_same_shared(old->p, p);
         m->reuse.table = beba_arena_array(&m->arena, p->n_tables + 1ul, sizeof(*m->reuse.table));
         m->move = beba_arena_array(&m->arena, p->n_tables + 1ul, sizeof(*m->move));
         m->taken = beba_arena_array(&m->arena, old->p->n_tables + 1ul, sizeof(*m->taken));
@@ -166,14 +166,14 @@ int migration_new(struct beba_kernel *old, const struct beba_pipeline *p, struct
     for (uint32_t i = 0; i < p->n_tables && !rc; i++)
         rc = plan(m, i);
     if (rc) {
-        migration_free(m);
+        beba_migration_free(m);
         return beba_error_set(err, rc, "out of memory");
     }
     *out = m;
     return 0;
 }
 
-void migration_free(struct migration *m)
+void beba_migration_free(struct migration *m)
 {
     if (!m)
         return;
@@ -183,7 +183,7 @@ void migration_free(struct migration *m)
     free(m);
 }
 
-const struct kernel_reuse *migration_reuse(const struct migration *m)
+const struct kernel_reuse *beba_migration_reuse(const struct migration *m)
 {
     return &m->reuse;
 }
@@ -242,7 +242,7 @@ static void move_losses(struct migration *m, const struct move *move,
     free(count);
 }
 
-void migration_losses(struct migration *m, struct beba_kernel_carried *out)
+void beba_migration_losses(struct migration *m, struct beba_kernel_carried *out)
 {
     struct beba_table_stats stats;
 
@@ -452,7 +452,7 @@ static void slot(struct sink *s, struct beba_ft *old, struct beba_ft *seen, uint
 
     if (!b->tag[i] && !was->tag[i])
         return;
-    there = entry_copy(old, index, now);
+    there = beba_entry_copy(old, index, now);
     same = there && was->tag[i] && !memcmp(before->body, now->body, shape.words * 4ul);
     if (!step) {
         if (was->tag[i] && !same) {
@@ -491,7 +491,7 @@ static void pass(struct migration *m, struct beba_kernel *to, bool live, uint64_
     }
 }
 
-uint64_t migration_copy(struct migration *m, struct beba_kernel *to)
+uint64_t beba_migration_copy(struct migration *m, struct beba_kernel *to)
 {
     uint64_t changed = 0, failed = 0;
 
@@ -499,7 +499,7 @@ uint64_t migration_copy(struct migration *m, struct beba_kernel *to)
     return changed;
 }
 
-uint64_t migration_finish(struct migration *m, struct beba_kernel *to)
+uint64_t beba_migration_finish(struct migration *m, struct beba_kernel *to)
 {
     uint64_t changed = 0, failed = 0;
 

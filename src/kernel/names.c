@@ -59,7 +59,7 @@ const char *beba_kernel_reason_name(unsigned reason)
     return beba_reason_name((enum beba_reason)reason);
 }
 
-int kernel_root(const char *given, char out[ROOT_MAX], struct beba_error *err)
+int beba_kernel_root(const char *given, char out[ROOT_MAX], struct beba_error *err)
 {
     const char *root = given ? given : getenv("BEBA_BPFFS");
     size_t n;
@@ -108,7 +108,7 @@ int beba_kernel_name_of(const char *given, const struct beba_pipeline *p,
     return -EINVAL;
 }
 
-void point_name(const struct beba_kernel_device *d, char out[64])
+void beba_point_name(const struct beba_kernel_device *d, char out[64])
 {
     int n = snprintf(out, 64, "%s%s_%u_", hows[d->how].prefix, hooks[d->hook].name, d->port);
 
@@ -117,7 +117,7 @@ void point_name(const struct beba_kernel_device *d, char out[64])
     out[n] = '\0';
 }
 
-bool point_parse(const char *name, struct beba_kernel_device *out)
+bool beba_point_parse(const char *name, struct beba_kernel_device *out)
 {
     unsigned long port;
     char *end;
@@ -147,7 +147,7 @@ bool point_parse(const char *name, struct beba_kernel_device *out)
     return true;
 }
 
-void kernel_warn(const struct beba_kernel_opts *opts, const char *fmt, ...)
+void beba_kernel_warn(const struct beba_kernel_opts *opts, const char *fmt, ...)
 {
     char text[512];
     va_list ap;

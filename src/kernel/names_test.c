@@ -35,9 +35,9 @@ static void names_of_attachments(void **state)
         char name[64];
 
         strcpy(d.name, cases[i].device);
-        point_name(&d, name);
+        beba_point_name(&d, name);
         assert_string_equal(name, cases[i].name);
-        assert_true(point_parse(name, &back));
+        assert_true(beba_point_parse(name, &back));
         assert_string_equal(back.name, d.name);
         assert_int_equal(back.port, d.port);
         assert_int_equal(back.hook, d.hook);
@@ -46,7 +46,7 @@ static void names_of_attachments(void **state)
     for (size_t i = 0; i < sizeof(others) / sizeof(*others); i++) {
         struct beba_kernel_device d;
 
-        assert_false(point_parse(others[i], &d));
+        assert_false(beba_point_parse(others[i], &d));
     }
 }
 
@@ -65,14 +65,14 @@ static void names_of_deployments(void **state)
     assert_int_equal(beba_kernel_name_of("a~new", &p, name, &err), -EINVAL);
     assert_int_equal(beba_kernel_name_of("../x", &p, name, &err), -EINVAL);
     assert_int_equal(beba_kernel_name_of("", &p, name, &err), -EINVAL);
-    assert_int_equal(kernel_root("/a/b//", root, &err), 0);
+    assert_int_equal(beba_kernel_root("/a/b//", root, &err), 0);
     assert_string_equal(root, "/a/b");
-    assert_int_equal(kernel_root("a/b", root, &err), -EINVAL);
+    assert_int_equal(beba_kernel_root("a/b", root, &err), -EINVAL);
     setenv("BEBA_BPFFS", "/x", 1);
-    assert_int_equal(kernel_root(NULL, root, &err), 0);
+    assert_int_equal(beba_kernel_root(NULL, root, &err), 0);
     assert_string_equal(root, "/x");
     unsetenv("BEBA_BPFFS");
-    assert_int_equal(kernel_root(NULL, root, &err), 0);
+    assert_int_equal(beba_kernel_root(NULL, root, &err), 0);
     assert_string_equal(root, "/sys/fs/bpf/beba");
 }
 
@@ -103,7 +103,7 @@ static void prefixes_of_ranges(void **state)
     for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
         struct beba_strbuf out = {0};
 
-        range_prefixes(&cases[i].range, cases[i].bits, print_prefix, &out);
+        beba_range_prefixes(&cases[i].range, cases[i].bits, print_prefix, &out);
         assert_string_equal(beba_strbuf_str(&out), cases[i].want);
         beba_strbuf_free(&out);
     }
@@ -126,16 +126,16 @@ static void lines_of_the_verifier(void **state)
     struct beba_error err;
 
     (void)state;
-    assert_int_equal(kernel_refused(&err, -EINVAL, log, "dir/dir.xfsm", text, sizeof(text) - 1),
-                     -EINVAL);
+    assert_int_equal(
+        beba_kernel_refused(&err, -EINVAL, log, "dir/dir.xfsm", text, sizeof(text) - 1), -EINVAL);
     assert_string_equal(err.where, "dir/dir.xfsm:3");
     assert_non_null(strstr(err.what, "'always { n += 1; pass }': R1 invalid mem access 'scalar'"));
-    kernel_refused(&err, -EINVAL, large, "dir.xfsm", text, sizeof(text) - 1);
+    beba_kernel_refused(&err, -EINVAL, large, "dir.xfsm", text, sizeof(text) - 1);
     assert_string_equal(err.where, "dir.xfsm:2");
     assert_non_null(strstr(err.what, "'key ip.src': BPF program is too large. Processed 1000001"));
-    kernel_refused(&err, -EINVAL, "", "other.xfsm", text, sizeof(text) - 1);
+    beba_kernel_refused(&err, -EINVAL, "", "other.xfsm", text, sizeof(text) - 1);
     assert_string_equal(err.where, "other.xfsm");
-    kernel_refused(&err, -EINVAL, "; x @ dir.xfsm:999999\nbad\n", "dir.xfsm", text, 3);
+    beba_kernel_refused(&err, -EINVAL, "; x @ dir.xfsm:999999\nbad\n", "dir.xfsm", text, 3);
     assert_string_equal(err.where, "dir.xfsm:999999");
 }
 
@@ -144,11 +144,11 @@ static void memory_of_the_machine(void **state)
     struct beba_error err;
 
     (void)state;
-    assert_int_equal(kernel_has_memory(0, &err), 0);
-    assert_int_equal(kernel_has_memory(1ull << 60, &err), -ENOMEM);
+    assert_int_equal(beba_kernel_has_memory(0, &err), 0);
+    assert_int_equal(beba_kernel_has_memory(1ull << 60, &err), -ENOMEM);
     assert_non_null(strstr(err.what, "MiB are available"));
     assert_non_null(strstr(err.hint, "smaller capacity"));
-    kernel_error(&err, -ENOMEM, "load the program");
+    beba_kernel_error(&err, -ENOMEM, "load the program");
     assert_non_null(strstr(err.what, "cannot load the program: the kernel has no memory"));
 }
 

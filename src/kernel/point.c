@@ -59,15 +59,15 @@ static int filter_attach(const struct beba_kernel *k, const char *dir, struct po
     int rc;
 
     point->device->how = BEBA_HOW_FILTER;
-    point_name(point->device, name);
-    rc = kernel_pin(k->prog[PROG_GATE], dir, name, err);
+    beba_point_name(point->device, name);
+    rc = beba_kernel_pin(k->prog[PROG_GATE], dir, name, err);
     if (rc)
         return rc;
     rc = bpf_tc_hook_create(&hook);
     if (rc && rc != -EEXIST)
-        return kernel_error(err, rc, "make the qdisc clsact");
+        return beba_kernel_error(err, rc, "make the qdisc clsact");
     rc = bpf_tc_attach(&hook, &opts);
-    return rc ? kernel_error(err, rc, "attach a filter") : 0;
+    return rc ? beba_kernel_error(err, rc, "attach a filter") : 0;
 }
 
 static void explain_xdp(const struct beba_kernel_device *d, int rc, struct beba_error *err)
@@ -89,7 +89,7 @@ static void explain_xdp(const struct beba_kernel_device *d, int rc, struct beba_
                         native ? "; or use --hook xdp-generic" : "");
         return;
     default:
-        kernel_error(err, rc, native ? "attach XDP" : "attach generic XDP");
+        beba_kernel_error(err, rc, native ? "attach XDP" : "attach generic XDP");
         if (native && rc == -ENOMEM)
             beba_error_hint(err, "the driver wants memory or queues that are not there: fewer "
                                  "channels (ethtool -L), or --hook xdp-generic");
@@ -108,7 +108,7 @@ static int xdp_attach(const struct beba_kernel *k, struct point *point, struct b
         return 0;
     }
     if (rc == -EBUSY || rc == -EEXIST)
-        return point_busy(d, k->root, err);
+        return beba_point_busy(d, k->root, err);
     explain_xdp(d, rc, err);
     return rc;
 }
@@ -131,11 +131,11 @@ static int tc_attach(const struct beba_kernel *k, const char *dir, struct point 
         beba_error_set(err, rc, "%s has no room for one more program", d->name);
         return rc;
     }
-    return kernel_error(err, rc, "attach to tc");
+    return beba_kernel_error(err, rc, "attach to tc");
 }
 
-int point_attach(const struct beba_kernel *k, const char *dir, struct point *point, bool share,
-                 struct beba_error *err)
+int beba_point_attach(const struct beba_kernel *k, const char *dir, struct point *point, bool share,
+                      struct beba_error *err)
 {
     struct beba_kernel_device *d = point->device;
     char name[64];
@@ -148,10 +148,10 @@ int point_attach(const struct beba_kernel *k, const char *dir, struct point *poi
         rc = xdp_attach(k, point, err);
     } else { /* noted first: it stays when the process does not */
         d->how = BEBA_HOW_SHARED;
-        point_name(d, name);
-        rc = kernel_pin(k->prog[PROG_GATE], dir, name, err);
+        beba_point_name(d, name);
+        rc = beba_kernel_pin(k->prog[PROG_GATE], dir, name, err);
         if (!rc)
-            rc = share_attach(k, d, err);
+            rc = beba_share_attach(k, d, err);
     }
     if (rc && err && !err->where[0])
         beba_error_where(err, "%s", d->name);
@@ -162,7 +162,8 @@ static int filter_detach(const char *dir, const char *name, const struct beba_ke
 {
     LIBBPF_OPTS(bpf_tc_hook, hook, .ifindex = (int)if_nametoindex(d->name),
                 .attach_point = tc_point(d));
-    LIBBPF_OPTS(bpf_tc_opts, opts, .priority = GATE_PRIORITY, .handle = pinned_program(dir, name));
+    LIBBPF_OPTS(bpf_tc_opts, opts, .priority = GATE_PRIORITY,
+                .handle = beba_pinned_program(dir, name));
     int rc;
 
     if (!hook.ifindex || !opts.handle)
@@ -182,18 +183,18 @@ static void link_end(const char *path)
     close(fd);
 }
 
-int point_detach(const char *dir, const char *name)
+int beba_point_detach(const char *dir, const char *name)
 {
     struct beba_kernel_device d;
     char path[PATH_LEN];
     int rc = 0;
 
-    if (!point_parse(name, &d))
+    if (!beba_point_parse(name, &d))
         return 0;
     if (d.how == BEBA_HOW_FILTER)
         rc = filter_detach(dir, name, &d);
     else if (d.how == BEBA_HOW_SHARED)
-        rc = share_detach(dir, &d);
+        rc = beba_share_detach(dir, &d);
     snprintf(path, sizeof(path), "%s/%s", dir, name);
     if (d.how == BEBA_HOW_LINK)
         link_end(path);
@@ -215,7 +216,7 @@ static int search_point(void *arg, const char *name)
     struct search *s = arg;
     struct beba_kernel_device d;
 
-    if (point_parse(name, &d) && !is_tc(&d) && !strcmp(d.name, s->device))
+    if (beba_point_parse(name, &d) && !is_tc(&d) && !strcmp(d.name, s->device))
         memcpy(s->found, s->in, sizeof(s->found));
     return 0;
 }
@@ -225,14 +226,14 @@ static int search_deployment(void *arg, const char *name)
     struct search *s = arg;
     char dir[PATH_LEN];
 
-    if (strlen(name) >= sizeof(s->in) || strchr(name, '~') || !kernel_is_there(s->root, name))
+    if (strlen(name) >= sizeof(s->in) || strchr(name, '~') || !beba_kernel_is_there(s->root, name))
         return 0;
     strcpy(s->in, name);
     snprintf(dir, sizeof(dir), "%s/%s", s->root, name);
-    return kernel_each(dir, search_point, s);
+    return beba_kernel_each(dir, search_point, s);
 }
 
-int point_busy(const struct beba_kernel_device *d, const char *root, struct beba_error *err)
+int beba_point_busy(const struct beba_kernel_device *d, const char *root, struct beba_error *err)
 {
     LIBBPF_OPTS(bpf_xdp_query_opts, q);
     struct bpf_prog_info info = {0};
@@ -250,7 +251,7 @@ int point_busy(const struct beba_kernel_device *d, const char *root, struct beba
         close(fd);
     }
     if (!strcmp(info.name, "beba_gate"))
-        kernel_each(root, search_deployment, &s);
+        beba_kernel_each(root, search_deployment, &s);
     if (s.found[0]) {
         beba_error_set(err, -EBUSY, "%s already runs %s", d->name, s.found);
         beba_error_hint(err, "beba replace %s, or beba detach %s", s.found, s.found);

@@ -72,7 +72,7 @@ static int not_permitted(struct beba_error *err, int rc, const char *doing)
     return rc;
 }
 
-int kernel_error(struct beba_error *err, int rc, const char *doing)
+int beba_kernel_error(struct beba_error *err, int rc, const char *doing)
 {
     switch (-rc) {
     case EPERM:
@@ -92,7 +92,7 @@ int kernel_error(struct beba_error *err, int rc, const char *doing)
     }
 }
 
-int kernel_has_memory(uint64_t bytes, struct beba_error *err)
+int beba_kernel_has_memory(uint64_t bytes, struct beba_error *err)
 {
     uint64_t available;
     char line[128];
@@ -171,8 +171,8 @@ static const char *base(const char *path)
     return slash ? slash + 1 : path;
 }
 
-int kernel_refused(struct beba_error *err, int rc, const char *log, const char *file,
-                   const char *text, size_t text_size)
+int beba_kernel_refused(struct beba_error *err, int rc, const char *log, const char *file,
+                        const char *text, size_t text_size)
 {
     size_t n = 0, reason_size = 0;
     const char *end = log + strlen(log), *reason = last_line(log, end, is_reason, &reason_size);

@@ -29,13 +29,13 @@ static int repin(void *arg, const char *name)
     char path[PATH_LEN];
     int fd, rc;
 
-    if (!point_parse(name, &d))
+    if (!beba_point_parse(name, &d))
         return 0;
     snprintf(path, sizeof(path), "%s/%s", r->from, name);
     fd = bpf_obj_get(path);
     if (fd < 0)
-        return kernel_error(r->err, fd, "open what is attached");
-    rc = kernel_pin(fd, r->to, name, r->err);
+        return beba_kernel_error(r->err, fd, "open what is attached");
+    rc = beba_kernel_pin(fd, r->to, name, r->err);
     close(fd);
     return rc;
 }
@@ -50,13 +50,14 @@ static void settle(void)
 static int take_gate(struct beba_kernel *k, const struct beba_kernel *old, struct beba_error *err)
 {
     int next = fcntl(old->map[KMAP_NEXT].fd, F_DUPFD_CLOEXEC, 3);
-    int rc = kmap_take(&k->map[KMAP_NEXT], next < 0 ? -errno : next);
+    int rc = beba_kmap_take(&k->map[KMAP_NEXT], next < 0 ? -errno : next);
 
     k->prog[PROG_GATE] = fcntl(old->prog[PROG_GATE], F_DUPFD_CLOEXEC, 3);
     memcpy(k->device, old->device, sizeof(k->device));
     k->n_devices = old->n_devices;
-    return rc || k->prog[PROG_GATE] < 0 ? kernel_error(err, rc ? rc : -EBADF, "take over the gate")
-                                        : 0;
+    return rc || k->prog[PROG_GATE] < 0
+               ? beba_kernel_error(err, rc ? rc : -EBADF, "take over the gate")
+               : 0;
 }
 
 static int lossy(const struct beba_kernel_carried *carried, const char *name,
@@ -83,32 +84,32 @@ static int swap(struct beba_kernel *old, struct beba_kernel *k, struct migration
     snprintf(from, sizeof(from), "%s/%s", old->root, old->name);
     snprintf(to, sizeof(to), "%s/%s", old->root, fresh);
     if (mkdir(to, 0700))
-        return kernel_error(err, -errno, "write to the BPF file system");
-    rc = kernel_pin_all(k, to, err);
+        return beba_kernel_error(err, -errno, "write to the BPF file system");
+    rc = beba_kernel_pin_all(k, to, err);
     if (!rc)
-        rc = kernel_each(from, repin, &r);
+        rc = beba_kernel_each(from, repin, &r);
     for (int i = 0; i < COPIES && !rc; i++)
-        if (migration_copy(m, k) <= CALM)
+        if (beba_migration_copy(m, k) <= CALM)
             break;
     if (!rc)
-        rc = kernel_carry(old, k, migration_reuse(m)->shared, err);
+        rc = beba_kernel_carry(old, k, beba_migration_reuse(m)->shared, err);
     if (!rc) {
-        rc = gate_set(k->map[KMAP_NEXT].fd, k->prog[PROG_MAIN]);
+        rc = beba_gate_set(k->map[KMAP_NEXT].fd, k->prog[PROG_MAIN]);
         if (rc)
-            kernel_error(err, rc, "swap the programs");
+            beba_kernel_error(err, rc, "swap the programs");
     }
     if (rc) {
-        kernel_remove(old->root, fresh, false, NULL);
+        beba_kernel_remove(old->root, fresh, false, NULL);
         return rc;
     }
     settle();
-    failed = migration_finish(m, k);
+    failed = beba_migration_finish(m, k);
     if (failed)
-        kernel_warn(opts, "%llu flows changed while they were copied and could not be updated",
-                    (unsigned long long)failed);
+        beba_kernel_warn(opts, "%llu flows changed while they were copied and could not be updated",
+                         (unsigned long long)failed);
     if (renameat2(AT_FDCWD, from, AT_FDCWD, to, RENAME_EXCHANGE))
-        return kernel_error(err, -errno, "name the new program");
-    kernel_remove(old->root, fresh, false, NULL);
+        return beba_kernel_error(err, -errno, "name the new program");
+    beba_kernel_remove(old->root, fresh, false, NULL);
     return 0;
 }
 
@@ -124,12 +125,12 @@ static int prepare(const void *object, size_t size, const struct beba_pipeline *
         port[i] = (struct beba_kernel_port){old->device[i].name, old->device[i].port};
     opts.port = port;
     opts.n_ports = old->n_devices;
-    rc = kernel_load_object(object, size, p, &opts, old->root, old->name, migration_reuse(m), out,
-                            err);
+    rc = beba_kernel_load_object(object, size, p, &opts, old->root, old->name,
+                                 beba_migration_reuse(m), out, err);
     if (!rc)
         rc = take_gate(*out, old, err);
     if (!rc)
-        rc = kernel_fill_ports(*out, err);
+        rc = beba_kernel_fill_ports(*out, err);
     return rc;
 }
 
@@ -141,23 +142,23 @@ int beba_kernel_replace(const void *object, size_t size, const struct beba_pipel
     struct beba_kernel *old = NULL, *k = NULL;
     struct migration *m = NULL;
     struct beba_table_stats stats;
-    int rc = kernel_root(opts->root, root, err), lock;
+    int rc = beba_kernel_root(opts->root, root, err), lock;
 
     memset(carried, 0, sizeof(*carried));
     if (!rc)
         rc = beba_kernel_name_of(opts->name, p, name, err);
     if (rc)
         return rc;
-    lock = kernel_lock(root, true, false, err);
+    lock = beba_kernel_lock(root, true, false, err);
     if (lock < 0)
         return lock;
-    rc = kernel_open(root, name, &old, err);
+    rc = beba_kernel_open_at(root, name, &old, err);
     if (!rc)
-        rc = kernel_bind(old, old_p, err);
+        rc = beba_kernel_bind_maps(old, old_p, err);
     if (!rc)
-        rc = migration_new(old, p, &m, err);
+        rc = beba_migration_new(old, p, &m, err);
     if (!rc)
-        migration_losses(m, carried);
+        beba_migration_losses(m, carried);
     if (!rc && carried->losses && !opts->drop_state)
         rc = lossy(carried, name, err);
     if (!rc)
@@ -167,7 +168,7 @@ int beba_kernel_replace(const void *object, size_t size, const struct beba_pipel
     for (uint32_t i = 0; !rc && i < p->n_tables; i++)
         if (!beba_kernel_table(k, i, &stats))
             carried->flows += stats.entries;
-    migration_free(m);
+    beba_migration_free(m);
     beba_kernel_close(k);
     beba_kernel_close(old);
     close(lock);

@@ -44,7 +44,7 @@ static int explain(const struct beba_kernel *k, const struct beba_kernel_device 
                    struct beba_error *err)
 {
     if (rc == -EBUSY || rc == -EEXIST)
-        return point_busy(d, k->root, err);
+        return beba_point_busy(d, k->root, err);
     if (rc == -EOPNOTSUPP) {
         beba_error_set(err, rc,
                        "libxdp cannot attach its dispatcher to %s: the driver has no XDP "
@@ -59,7 +59,7 @@ static int explain(const struct beba_kernel *k, const struct beba_kernel_device 
                              "is not /sys/fs/bpf");
         return rc;
     }
-    return kernel_error(err, rc, "attach through libxdp");
+    return beba_kernel_error(err, rc, "attach through libxdp");
 }
 
 /* Where the kernel cannot run the dispatcher, libxdp attaches the program alone. */
@@ -80,8 +80,8 @@ static int check_dispatcher(struct xdp_program *prog, const struct beba_kernel_d
     return -EOPNOTSUPP;
 }
 
-int share_attach(const struct beba_kernel *k, const struct beba_kernel_device *d,
-                 struct beba_error *err)
+int beba_share_attach(const struct beba_kernel *k, const struct beba_kernel_device *d,
+                      struct beba_error *err)
 {
     LIBBPF_OPTS(bpf_object_open_opts, open, .object_name = "beba_gate");
     DECLARE_LIBXDP_OPTS(xdp_program_opts, opts, .prog_name = "beba_gate");
@@ -94,7 +94,7 @@ int share_attach(const struct beba_kernel *k, const struct beba_kernel_device *d
     libxdp_set_print(quiet);
     object = bpf_object__open_mem(gate_object, sizeof(gate_object), &open);
     if (!object)
-        return kernel_error(err, -errno, "open the gate");
+        return beba_kernel_error(err, -errno, "open the gate");
     map = bpf_object__find_map_by_name(object, "beba_next");
     gate = bpf_object__find_program_by_name(object, "beba_gate");
     rc = map && gate ? bpf_map__reuse_fd(map, k->map[KMAP_NEXT].fd) : -ENOENT;
@@ -148,7 +148,7 @@ static uint32_t next_id(const char *dir)
     return rc ? 0 : info.id;
 }
 
-int share_detach(const char *dir, const struct beba_kernel_device *d)
+int beba_share_detach(const char *dir, const struct beba_kernel_device *d)
 {
     uint32_t ifindex = if_nametoindex(d->name), id = next_id(dir);
     struct xdp_multiprog *all;
@@ -182,8 +182,8 @@ bool beba_kernel_shares(void)
     return false;
 }
 
-int share_attach(const struct beba_kernel *k, const struct beba_kernel_device *d,
-                 struct beba_error *err)
+int beba_share_attach(const struct beba_kernel *k, const struct beba_kernel_device *d,
+                      struct beba_error *err)
 {
     (void)k;
     (void)d;
@@ -192,7 +192,7 @@ int share_attach(const struct beba_kernel *k, const struct beba_kernel_device *d
     return -ENOTSUP;
 }
 
-int share_detach(const char *dir, const struct beba_kernel_device *d)
+int beba_share_detach(const char *dir, const struct beba_kernel_device *d)
 {
     (void)dir;
     (void)d;
