@@ -88,12 +88,23 @@ BEBA_STAGE int beba_tc_close(beba_ctx *ctx, struct beba_pkt *p)
 }
 #endif
 
-/* What there is to do before headers can be looked at. */
-BEBA_INLINE void pkt_begin(beba_ctx *ctx, struct beba_pkt *p)
+/* All tags into the packet. */
+BEBA_INLINE void beba_pkt_gather(beba_ctx *ctx, struct beba_pkt *p)
 {
 #ifdef BEBA_TARGET_TC
     if (BEBA_VIEW_CONTEXT(ctx, vlan_present) && !tc_push(ctx))
         p->aside = 1;
+#else
+    (void)ctx;
+    (void)p;
+#endif
+}
+
+/* What there is to do before headers can be looked at. */
+BEBA_INLINE void pkt_begin(beba_ctx *ctx, struct beba_pkt *p)
+{
+#ifdef BEBA_TARGET_TC
+    beba_pkt_gather(ctx, p);
     p->len = (uint32_t)BEBA_VIEW_CONTEXT(ctx, len);
     if (pkt_here(ctx) < BEBA_PKT_PULL && pkt_here(ctx) < p->len)
         bpf_skb_pull_data(ctx, beba_walk_min(p->len, BEBA_PKT_PULL));
@@ -137,7 +148,8 @@ BEBA_INLINE void beba_pkt_parse(beba_ctx *ctx, struct beba_pkt *p, uint32_t want
         beba_pkt_parse_all(ctx, p);
 }
 
-/* The last thing, whatever becomes of the packet. */
+/* The last thing, whatever becomes of the packet; and before others see it, who do not know that
+ * the tag beside it may mean nothing. beba_pkt_gather takes it back. */
 BEBA_INLINE void beba_pkt_finish(beba_ctx *ctx, struct beba_pkt *p)
 {
 #ifdef BEBA_TARGET_TC

@@ -166,9 +166,10 @@ BEBA_INLINE void beba_run_mirror(beba_ctx *ctx, struct beba_run *x, struct beba_
 {
     uint32_t p = (uint32_t)port, *ifindex = bpf_map_lookup_elem(&beba_ports, &p);
 
-    (void)x;
+    beba_pkt_finish(ctx, &x->p);
     if (!ifindex || bpf_clone_redirect(ctx, *ifindex, 0))
         head->mirrors_lost++;
+    beba_pkt_gather(ctx, &x->p);
 }
 
 /* The kernel takes a recorded queue, counted from 1, where nothing else chooses one. */
@@ -198,6 +199,7 @@ BEBA_INLINE int beba_end(beba_ctx *ctx, struct beba_run *x, struct beba_object_c
                          struct beba_object_shared *shared, struct beba_scratch *scratch)
 {
     uint32_t verdict, reason;
+    int action;
 
     if (x->verdict == BEBA_VERDICT_NEXT) {
         x->verdict = BEBA_VERDICT_PASS;
@@ -224,9 +226,11 @@ BEBA_INLINE int beba_end(beba_ctx *ctx, struct beba_run *x, struct beba_object_c
         if (x->verdict == BEBA_VERDICT_PUNT || x->sampled)
             beba_sample_send(head, &scratch->sample, &head->result);
     }
-    if (!beba_config.test) /* which compares bytes: a tag beside the packet is none of them */
-        beba_pkt_finish(ctx, &x->p);
-    return beba_act(ctx, x, head);
+    beba_pkt_finish(ctx, &x->p);
+    action = beba_act(ctx, x, head);
+    if (beba_config.test) /* which compares bytes: a tag beside the packet is none of them */
+        beba_pkt_gather(ctx, &x->p);
+    return action;
 }
 
 #endif
