@@ -198,12 +198,13 @@ def installs(debs, tree, work):
         skip("a clean Debian", "apt knows no mirror of this Debian")
         return
     box = Chroot(clean, work)
+    os.mkdir(box.root + "/packages")
     for f in debs.values():
-        shutil.copy(f, box.root + "/root/")
+        shutil.copy(f, box.root + "/packages/")
     # An object made where there is clang: here.
     run(os.path.join(tree, "usr/bin/beba"), "build", os.path.join(ROOT, "examples/port_knocking.xfsm"),
-        "-o", box.root + "/root/knock.o")
-    box.run("apt-get -q update && apt-get -q install -y --no-install-recommends /root/*.deb", alone=False)
+        "-o", box.root + "/packages/knock.o")
+    box.run("apt-get -q update && apt-get -q install -y --no-install-recommends /packages/*.deb", alone=False)
     test(True, "apt-get installs the packages on a clean Debian")
     test(box.run("command -v clang", check=False).returncode != 0, "there is no clang")
     said = box.run("beba --version && beba test /usr/share/doc/beba/examples/port_knocking.xfsm").stdout
@@ -211,7 +212,7 @@ def installs(debs, tree, work):
 
     said = box.run("""
         test -e /lib/systemd/system/beba@.service
-        beba attach /root/knock.o --dev lo --hook xdp-generic --name knock
+        beba attach /packages/knock.o --dev lo --hook xdp-generic --name knock
         beba show
         beba detach knock
         beba show
@@ -224,7 +225,7 @@ def installs(debs, tree, work):
          r.stdout)
 
     box.run("apt-get -q purge -y beba libbeba-dev libbeba0")
-    left = box.run("find / -xdev -name '*beba*' -not -path '/root/*' -not -path '/proc/*' "
+    left = box.run("find / -xdev -name '*beba*' -not -path '/packages/*' -not -path '/proc/*' "
                    "-not -path '/var/lib/apt/*' -not -path '/var/log/*' -not -path '/etc/beba-test-*'").stdout
     test(not left.strip(), "purged, it leaves nothing", left)
 
