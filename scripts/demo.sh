@@ -37,4 +37,11 @@ show "$build/beba" explain $program -r $capture -n 17
 
 head "The state diagram"
 show "$build/beba" graph $program -o "$build/port_knocking.svg"
+
+head "Live: the same program in the kernel, in front of a real TCP service"
+if why=$(scripts/demo-live.sh --possible "$build"); then
+    scripts/demo-live.sh "$build"
+else
+    echo "left out: $why"
+fi
 printf '\nOpen %s/port_knocking.svg in a browser. Next: docs/tutorial.md\n' "$build"
