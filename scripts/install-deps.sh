@@ -11,7 +11,7 @@ packages_for() {
     case $1 in
     build) echo gcc libc6-dev make meson ninja-build pkg-config python3 libpcap-dev libjansson-dev \
         libbpf-dev libxdp-dev libelf-dev zlib1g-dev clang ;;
-    demo) echo graphviz ;;
+    demo) echo graphviz iproute2 ;;
     docs) echo pandoc ;;
     test) echo git clang clang-format clang-tidy libclang-rt-dev llvm libcmocka-dev binutils shellcheck \
         graphviz pandoc tshark python3-scapy python3-pytest iproute2 ethtool iperf3 hping3 xdp-tools \
