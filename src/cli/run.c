@@ -86,8 +86,8 @@ static const struct cli_option options[] = {
      .complete = CLI_COMPLETE_DIR,
      .offset = offsetof(struct run_opts, state),
      .help = "Keep the flow tables in files DIR/MACHINE.ft, and globals, arrays and sets in "
-             "DIR/values.json, which a later run goes on with. A snapshot of beba snapshot is such "
-             "a directory, and beba restore takes one."},
+             "DIR/values.json, which a later run goes on with; DIR is made when it is not there. A "
+             "snapshot of beba snapshot is such a directory, and beba restore takes one."},
     {.name = "quiet",
      .letter = 'q',
      .kind = CLI_FLAG,
@@ -497,6 +497,11 @@ static int run_program(struct run *r)
     struct beba_error err = {0};
     int rc;
 
+    if (r->o->state && mkdir(r->o->state, 0700) && errno != EEXIST) {
+        beba_error_set(&err, -errno, "cannot make the directory: %s", strerror(errno));
+        beba_error_where(&err, "%s", r->o->state);
+        return cli_fail(&err);
+    }
     if (beba_engine_new(r->p, &opts, &r->engine, &err))
         return cli_fail(&err);
     rc = open_files(r, &files);

@@ -253,13 +253,13 @@ def test_seed_repeats(tmp_path, capture):
 
 
 def test_state_goes_on(program, capture, tmp_path):
-    state = tmp_path / "state"
-    state.mkdir()
+    state = tmp_path / "state"  # made when it is not there
     first = beba("run", program, "-r", capture, "--state", state, "--json")
     assert first.code == 0 and os.listdir(state) == ["counted.ft"]
     second = beba("run", program, "-r", capture, "--state", state, "--json")
     assert second.json["verdicts"]["drop"] == 4
-    assert beba("run", program, "-r", capture, "--state", tmp_path / "none").code == 1
+    r = beba("run", program, "-r", capture, "--state", tmp_path / "none" / "deeper")
+    assert r.code == 1 and "cannot make the directory" in r.err
 
 
 def test_flows_that_nobody_looks_at_end_with_the_run(tmp_path):
