@@ -379,41 +379,49 @@ static void after_rules(struct emit *e)
     emit_line(e, "return 0;");
 }
 
+/* Two functions, one after the other, with the key in memory between them: rules that ask may be
+ * deep on the stack. */
 void emit_peek(struct emit *e, uint32_t i)
 {
     const struct table_facts *facts = &e->facts[i];
-    const struct beba_table *t = &e->p->table[i];
 
     emit_blank(e);
-    emit_line(e, "/* The state of this packet's entry in machine %s, without touching it. */",
-              facts->name);
-    emit_line(e,
-              "__attribute__((noinline)) int peek_%s(beba_ctx *ctx, struct beba_run *x, "
-              "uint32_t *state)",
+    emit_line(e, "/* This packet's key in machine %s, for peek_%s. */", facts->name, facts->name);
+    emit_line(e, "__attribute__((noinline)) int peek_key_%s(beba_ctx *ctx, struct beba_run *x)",
               facts->name);
     emit_line(e, "{");
-    e->indent++;
-    emit_line(e, "uint32_t key[%" PRIu32 "] __attribute__((aligned(8)));", t->lookup.padded / 4);
-    emit_line(e, "struct beba_ft *ft = region_of_%s();", facts->name);
-    emit_line(e, "bool backward;");
+    emit_line(e, "    struct cpu *cpu = beba_cpu_here();");
+    emit_line(e, "    struct beba_ft *ft = region_of_%s();", facts->name);
+    emit_line(e, "    bool backward;");
     emit_blank(e);
-    emit_line(e, "BEBA_KEEP(ctx, x, state);");
-    emit_line(e, "if (!x || !state || !ft)");
-    emit_line(e, "    return 0;");
-    emit_line(e, "*state = 0xffffffff;");
-    emit_line(e, "if (lookup_key_%s(ctx, x, key, &backward))", facts->name);
-    emit_line(e, "    *state = beba_peek_state(x, ft, SHAPE_%s, key);", facts->name);
-    emit_line(e, "return 0;");
-    e->indent--;
+    emit_line(e, "    BEBA_KEEP(ctx, x, x);");
+    emit_line(
+        e, "    if (!x || !cpu || !ft || !lookup_key_%s(ctx, x, cpu->scratch.peek.key, &backward))",
+        facts->name);
+    emit_line(e, "        return 0;");
+    emit_line(e,
+              "    cpu->scratch.peek.hash = beba_ft_hash_as(ft, SHAPE_%s, cpu->scratch.peek.key);",
+              facts->name);
+    emit_line(e, "    return 1;");
+    emit_line(e, "}");
+    emit_blank(e);
+    emit_line(e, "/* The state of the entry with that key, without touching it. */");
+    emit_line(e, "__attribute__((noinline)) int peek_%s(struct beba_run *x)", facts->name);
+    emit_line(e, "{");
+    emit_line(e, "    struct cpu *cpu = beba_cpu_here();");
+    emit_line(e, "    struct beba_ft *ft = region_of_%s();", facts->name);
+    emit_blank(e);
+    emit_line(e, "    if (!x || !cpu || !ft)");
+    emit_line(e, "        return 0;");
+    emit_line(e, "    return (int)beba_peek_state(x, ft, SHAPE_%s, &cpu->scratch.peek);",
+              facts->name);
     emit_line(e, "}");
     emit_blank(e);
     emit_line(e, "BEBA_INLINE uint64_t state_of_%s(beba_ctx *ctx, struct beba_run *x)",
               facts->name);
     emit_line(e, "{");
-    emit_line(e, "    uint32_t state = 0;");
-    emit_blank(e);
-    emit_line(e, "    peek_%s(ctx, x, &state);", facts->name);
-    emit_line(e, "    return state;");
+    emit_line(e, "    return peek_key_%s(ctx, x) ? (uint32_t)peek_%s(x) : 0xffffffffu;",
+              facts->name, facts->name);
     emit_line(e, "}");
 }
 

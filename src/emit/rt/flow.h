@@ -185,14 +185,12 @@ BEBA_INLINE int beba_room(struct beba_run *x, struct beba_ft *ft, struct beba_ft
 
 /* The state of a key's entry as a packet would see it; 0 when there is none. */
 BEBA_INLINE uint32_t beba_peek_state(struct beba_run *x, struct beba_ft *ft,
-                                     struct beba_ft_shape shape, const uint32_t *key)
+                                     struct beba_ft_shape shape, struct beba_peek *peek)
 {
-    struct beba_seen seen = {0};
-
-    if (beba_held_peek(ft, shape, key, beba_ft_hash_as(ft, shape, key), &seen) <= 0)
+    if (beba_held_peek(ft, shape, peek->key, peek->hash, &peek->seen) <= 0)
         return 0;
-    beba_timeouts_apply(BEBA_FT_STATES(ft), shape.n_states, &seen, x->p.now);
-    return seen.state;
+    beba_timeouts_apply(BEBA_FT_STATES(ft), shape.n_states, &peek->seen, x->p.now);
+    return peek->seen.state;
 }
 
 /* User space --------------------------------------------------------------------------------- */

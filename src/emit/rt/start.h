@@ -12,6 +12,7 @@ typedef struct __sk_buff beba_ctx;
 #endif
 
 #include "base/hash.h"
+#include "base/timeout.h"
 #include "emit/object.h"
 #include "emit/rt/packet.h"
 #include "pipeline/arith.h"
@@ -48,12 +49,20 @@ struct beba_run {
     uint32_t sampled;
 };
 
+/* A look into another table. */
+struct beba_peek {
+    struct beba_seen seen;
+    uint64_t hash;
+    uint32_t key[BEBA_OBJECT_KEY / 4];
+};
+
 /* Memory of one CPU that a packet uses while it runs: more than the stack holds. */
 struct beba_scratch {
     struct beba_run run;
     uint64_t now;            /* of the packet, for events of entries */
     uint64_t tick, tick_now; /* the clock, when it was read last: verdict.h */
     uint64_t frame[160];
+    struct beba_peek peek;
     struct beba_object_sample sample;
     struct beba_object_command command;
 };
