@@ -186,8 +186,7 @@ static void due(struct emit *e, uint32_t i)
     emit_blank(e);
     emit_line(e, "    if (!ft || !seen)");
     emit_line(e, "        return 0;");
-    emit_line(e, "    beba_timeouts_follow(BEBA_FT_STATES(ft), %" PRIu32 ", seen, now);",
-              e->p->table[i].n_states);
+    emit_line(e, "    beba_ft_apply_as(ft, SHAPE_%s, seen, now);", name);
     emit_line(e, "    return 0;");
     emit_line(e, "}");
 }

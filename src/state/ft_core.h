@@ -232,12 +232,11 @@ BEBA_INLINE bool beba_ft_is_initial(const struct beba_ft *ft, uint32_t state, co
 }
 
 #ifdef __bpf__
-/* beba_timeouts_apply with one path through a step, and the steps after the first, which are rare,
- * as a loop that the verifier goes through once. */
+/* beba_timeouts_apply with one path through a step, which the verifier looks at once. */
 struct beba_ft_chain {
     const struct beba_timeouts *states;
     uint64_t now, n;
-    uint64_t state, entered, used;
+    uint64_t state, entered, used, first;
 };
 
 BEBA_INLINE bool beba_ft_step(const struct beba_timeouts *t, struct beba_ft_chain *c)
@@ -259,53 +258,56 @@ BEBA_INLINE bool beba_ft_step(const struct beba_timeouts *t, struct beba_ft_chai
     return (is_hard | is_idle) != 0;
 }
 
-__attribute__((unused)) static long beba_ft_chain_step(uint32_t i, struct beba_ft_chain *c)
+/* first: when the first timeout was due; 0 until then. */
+BEBA_FT_STEP beba_ft_chain_step(uint32_t i, struct beba_ft_chain *c)
 {
     uint64_t state = c->state, period;
 
-    (void)i;
     __asm__ volatile("" : "+r"(state));
     if (state >= c->n)
         return 1;
     period = c->states[state].period;
-    if (period && c->now - c->entered >= period)
+    if (i && period && c->now - c->entered >= period)
         c->entered = c->used = c->now - (c->now - c->entered) % period;
-    return !beba_ft_step(&c->states[state], c);
-}
-
-__attribute__((noinline, unused)) static void beba_ft_chain(struct beba_ft_chain *c)
-{
-    static long (*const loop)(uint32_t n, void *fn, void *arg, uint64_t flags) = (void *)181;
-
-    loop((uint32_t)c->n, beba_ft_chain_step, c, 0);
+    if (!beba_ft_step(&c->states[state], c))
+        return 1;
+    if (!i)
+        c->first = c->entered;
+    return 0;
 }
 
 BEBA_INLINE void beba_ft_apply_as(const struct beba_ft *ft, struct beba_ft_shape shape,
                                   struct beba_seen *seen, uint64_t now)
 {
-    const struct beba_timeouts *states = BEBA_FT_STATES(ft);
-    struct beba_ft_chain chain = {.states = states,
-                                  .now = now,
-                                  .n = shape.n_states,
-                                  .state = seen->state,
-                                  .entered = seen->entered,
-                                  .used = seen->used};
-    uint64_t state = seen->state;
+    struct beba_ft_chain c = {.states = BEBA_FT_STATES(ft),
+                              .now = now,
+                              .n = shape.n_states,
+                              .state = seen->state,
+                              .entered = seen->entered,
+                              .used = seen->used};
 
     seen->expired = false;
     seen->deadline = 0;
-    __asm__ volatile("" : "+r"(state));
-    if (now < seen->used || state >= shape.n_states)
+    if (now < seen->used)
         return;
-    if (!beba_ft_step(&states[state], &chain))
-        return;
-    seen->expired = true;
-    seen->deadline = chain.entered;
-    beba_ft_chain(&chain);
-    seen->state = (uint32_t)chain.state;
-    seen->entered = chain.entered;
-    seen->used = chain.used;
+    BEBA_FT_STEPS(shape.n_states + 1, beba_ft_chain_step, &c);
+    seen->expired = c.first != 0;
+    seen->deadline = c.first;
+    seen->state = (uint32_t)c.state;
+    seen->entered = c.entered;
+    seen->used = c.used;
 }
+
+/* A function, which takes the stack only while it runs. */
+__attribute__((noinline, unused)) static void
+beba_ft_apply_away(const struct beba_ft *ft, uint32_t n, struct beba_seen *seen, uint64_t now)
+{
+    beba_ft_apply_as(ft, (struct beba_ft_shape){.n_states = n}, seen, now);
+}
+
+#ifndef BEBA_FT_APPLY
+#define BEBA_FT_APPLY(ft, shape, seen, now) beba_ft_apply_away(ft, (shape).n_states, seen, now)
+#endif
 #else
 /* What the timeouts due at now make of an entry. */
 BEBA_INLINE void beba_ft_apply_as(const struct beba_ft *ft, struct beba_ft_shape shape,
@@ -314,6 +316,8 @@ BEBA_INLINE void beba_ft_apply_as(const struct beba_ft *ft, struct beba_ft_shape
     (void)shape;
     beba_timeouts_apply(BEBA_FT_STATES(ft), ft->n_states, seen, now);
 }
+
+#define BEBA_FT_APPLY(ft, shape, seen, now) beba_ft_apply_as(ft, shape, seen, now)
 #endif
 
 /* True when timeouts (seen: what they made of an entry) ended the entry: they led to the initial
@@ -420,25 +424,51 @@ BEBA_INLINE void beba_ft_remove(struct beba_ft *ft, struct beba_ft_entry *e)
     beba_ft_remove_as(ft, beba_ft_shape_of(ft), e);
 }
 
+/* The entries of a bucket, one after the other. */
+struct beba_ft_visit {
+    struct beba_ft *ft;
+    struct beba_ft_bucket *b;
+    struct beba_ft_packed shape;
+    uint64_t now, freed;
+    void *arg;
+};
+
+/* Frees one that timeouts have ended. */
+BEBA_FT_PART void beba_ft_end(struct beba_ft_visit *v, uint32_t slot)
+{
+    struct beba_ft_shape shape = beba_ft_unpack(&v->shape);
+    struct beba_ft_entry *e = beba_ft_entry_at(v->b, shape, slot & (BEBA_FT_SLOTS - 1));
+
+    beba_ft_unlink(v->ft, shape, v->b, slot, beba_ft_hash_entry(v->ft, shape, e));
+    BEBA_FT_COUNT(v->ft, shape, frees, 1);
+    v->freed++;
+}
+
+BEBA_FT_STEP beba_ft_reclaim_slot(uint32_t i, struct beba_ft_visit *v)
+{
+    struct beba_ft_shape shape = beba_ft_unpack(&v->shape);
+    uint32_t slot = i & (BEBA_FT_SLOTS - 1);
+    struct beba_ft_entry *e = beba_ft_entry_at(v->b, shape, slot);
+    struct beba_seen seen;
+
+    if (!v->b->tag[slot])
+        return 0;
+    seen = (struct beba_seen){.state = e->state, .entered = e->entered, .used = e->used};
+    BEBA_FT_APPLY(v->ft, shape, &seen, v->now);
+    if (!beba_ft_is_over(v->ft, &seen))
+        return 0;
+    BEBA_FT_COUNT(v->ft, shape, expiries, 1);
+    beba_ft_end(v, slot);
+    return 0;
+}
+
 /* Frees the entries of a bucket that timeouts have ended. */
 BEBA_INLINE void beba_ft_reclaim(struct beba_ft *ft, struct beba_ft_shape shape,
                                  struct beba_ft_bucket *b, uint64_t now)
 {
-    BEBA_FT_LOOP
-    for (uint32_t i = 0; i < BEBA_FT_SLOTS; i++) {
-        struct beba_ft_entry *e = beba_ft_entry_at(b, shape, i);
-        struct beba_seen seen;
+    struct beba_ft_visit v = {.ft = ft, .b = b, .shape = beba_ft_pack(shape), .now = now};
 
-        if (!b->tag[i])
-            continue;
-        seen = (struct beba_seen){.state = e->state, .entered = e->entered, .used = e->used};
-        beba_ft_apply_as(ft, shape, &seen, now);
-        if (!beba_ft_is_over(ft, &seen))
-            continue;
-        beba_ft_unlink(ft, shape, b, i, beba_ft_hash_entry(ft, shape, e));
-        BEBA_FT_COUNT(ft, shape, expiries, 1);
-        BEBA_FT_COUNT(ft, shape, frees, 1);
-    }
+    BEBA_FT_STEPS(BEBA_FT_SLOTS, beba_ft_reclaim_slot, &v);
 }
 
 /* The emptier bucket for a new key and its free slots (a mask); NULL when both are full. */
@@ -515,26 +545,43 @@ BEBA_INLINE bool beba_ft_room(struct beba_ft *ft, uint64_t hash, uint64_t now)
     return beba_ft_room_as(ft, beba_ft_shape_of(ft), hash, now);
 }
 
-/* Looks for an entry of the bucket used before *used. Without branches, which BPF would follow one
- * by one. */
+struct beba_ft_old {
+    struct beba_ft_bucket *b;
+    uint64_t stride, taken;
+    uint64_t used, slot, found;
+};
+
+/* Without branches, which BPF would follow one by one. */
+BEBA_FT_STEP beba_ft_older(uint32_t i, struct beba_ft_old *o)
+{
+    uint64_t slot = i & (BEBA_FT_SLOTS - 1);
+    const struct beba_ft_entry *e =
+        (const struct beba_ft_entry *)(const void *)(o->b->entries + slot * o->stride);
+    uint64_t u = e->used, less = u ^ o->used;
+    uint64_t equal = (less | (0 - less)) >> 63 ^ 1;
+    uint64_t take = beba_ft_below(u, o->used);
+
+    take = 0 - ((take | (equal & ~o->found)) & o->taken >> slot & 1);
+    o->used ^= (o->used ^ u) & take;
+    o->slot ^= (o->slot ^ slot) & take;
+    o->found |= take & 1;
+    return 0;
+}
+
+/* Looks for an entry of the bucket used before *used. */
 BEBA_INLINE bool beba_ft_oldest(struct beba_ft_bucket *b, struct beba_ft_shape shape,
                                 uint64_t *used, uint32_t *slot)
 {
-    uint32_t taken = ~beba_ft_match(b, 0);
-    uint64_t found = 0;
+    struct beba_ft_old o = {.b = b,
+                            .stride = shape.stride,
+                            .taken = ~(uint64_t)beba_ft_match(b, 0),
+                            .used = *used,
+                            .slot = *slot};
 
-    BEBA_FT_LOOP
-    for (uint32_t i = 0; i < BEBA_FT_SLOTS; i++) {
-        uint64_t u = beba_ft_entry_at(b, shape, i)->used, less = u ^ *used;
-        uint64_t equal = (less | (0 - less)) >> 63 ^ 1;
-        uint64_t take = beba_ft_below(u, *used);
-
-        take = 0 - ((take | (equal & ~found)) & taken >> i & 1);
-        *used ^= (*used ^ u) & take;
-        *slot ^= (*slot ^ i) & (uint32_t)take;
-        found |= take & 1;
-    }
-    return found != 0;
+    BEBA_FT_STEPS(BEBA_FT_SLOTS, beba_ft_older, &o);
+    *used = o.used;
+    *slot = (uint32_t)o.slot & (BEBA_FT_SLOTS - 1);
+    return o.found != 0;
 }
 
 /* Takes out the least recently used entry of both buckets, or, when both are empty, of one near. */

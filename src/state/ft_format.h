@@ -159,6 +159,37 @@ BEBA_INLINE struct beba_ft_bucket *beba_ft_bucket(const struct beba_ft *ft,
     return (struct beba_ft_bucket *)b;
 }
 
+/* A shape on the stack, where the verifier follows constants in whole words. */
+struct beba_ft_packed {
+    uint64_t entry, table;
+};
+
+BEBA_INLINE struct beba_ft_packed beba_ft_pack(struct beba_ft_shape shape)
+{
+    return (struct beba_ft_packed){
+        .entry = (uint64_t)shape.words | (uint64_t)shape.regs_at << 8 |
+                 (uint64_t)shape.regs_size << 24 | (uint64_t)shape.lone << 40 |
+                 (uint64_t)shape.table << 48,
+        .table = (uint64_t)shape.limit | (uint64_t)shape.n_states << 32,
+    };
+}
+
+BEBA_INLINE struct beba_ft_shape beba_ft_unpack(const struct beba_ft_packed *packed)
+{
+    uint64_t entry = packed->entry, table = packed->table;
+    struct beba_ft_shape shape = {.words = entry & 0xff,
+                                  .regs_at = entry >> 8 & 0xffff,
+                                  .regs_size = entry >> 24 & 0xffff,
+                                  .lone = entry >> 40 & 1,
+                                  .table = (uint32_t)(entry >> 48),
+                                  .limit = (uint32_t)table,
+                                  .n_states = (uint32_t)(table >> 32)};
+
+    shape.stride = shape.regs_at + beba_ft_pad8(shape.regs_size);
+    shape.bucket_size = (uint32_t)sizeof(struct beba_ft_bucket) + BEBA_FT_SLOTS * shape.stride;
+    return shape;
+}
+
 #define BEBA_FT_STATES(ft)           ((const struct beba_timeouts *)((ft) + 1))
 #define BEBA_FT_REGS_INIT(ft, shape) ((const uint8_t *)(BEBA_FT_STATES(ft) + (shape).n_states))
 #define BEBA_FT_UNDO(ft)             false /* a BPF program runs to its end */
@@ -177,6 +208,20 @@ BEBA_INLINE struct beba_ft_bucket *beba_ft_bucket(const struct beba_ft *ft,
     if (!at)
         __builtin_unreachable(); /* no tests for null where there is none */
     return (struct beba_ft_bucket *)at;
+}
+
+struct beba_ft_packed {
+    struct beba_ft_shape shape;
+};
+
+BEBA_INLINE struct beba_ft_packed beba_ft_pack(struct beba_ft_shape shape)
+{
+    return (struct beba_ft_packed){shape};
+}
+
+BEBA_INLINE struct beba_ft_shape beba_ft_unpack(const struct beba_ft_packed *packed)
+{
+    return packed->shape;
 }
 
 #define BEBA_FT_STATES(ft)           ((const struct beba_timeouts *)((uintptr_t)(ft) + (ft)->states))
@@ -214,6 +259,24 @@ BEBA_INLINE struct beba_ft_bucket *beba_ft_bucket(const struct beba_ft *ft,
 #define BEBA_FT_LOOP _Pragma("clang loop unroll(disable)")
 #else
 #define BEBA_FT_LOOP
+#endif
+/* step(i, c) for i = 0.. below n, until it says that it was enough. In BPF the verifier looks at a
+ * step once, not n times: for what is done seldom. A part is a function for the stack's sake. */
+#ifdef __bpf__
+#define BEBA_FT_PART __attribute__((noinline, unused)) static
+#define BEBA_FT_STEP __attribute__((unused)) static long
+#define BEBA_FT_STEPS(n, step, c)                                             \
+    ((long (*)(uint32_t n_, long (*step_)(uint32_t, __typeof__(c)), void *c_, \
+               uint64_t flags))181)((uint32_t)(n), step, c, 0)
+#else
+#define BEBA_FT_PART BEBA_INLINE
+#define BEBA_FT_STEP BEBA_INLINE long
+#define BEBA_FT_STEPS(n, step, c)             \
+    do {                                      \
+        for (uint32_t i_ = 0; i_ < (n); i_++) \
+            if (step(i_, c))                  \
+                break;                        \
+    } while (0)
 #endif
 /* Keeps the order of stores: what a killed process leaves is a prefix of its stores. */
 #define BEBA_FT_BARRIER() __asm__ volatile("" ::: "memory")

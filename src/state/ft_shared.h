@@ -43,6 +43,7 @@
  * What may be defined before this file is included:
  *   BEBA_FT_RARE(ft, shape, op, key, hash, now, token, arg)  how to call beba_held_rare; needed in
  *       BPF: a global function for each table, which looks its map up itself
+ *   BEBA_FT_APPLY(ft, shape, seen, now)  how to call beba_ft_apply_as
  *   BEBA_FT_EVICTED(ft, shape, entry, arg)                   sees an entry before it is evicted
  *   BEBA_FT_EXPIRED(ft, shape, entry, seen, freed, arg)      sees what beba_held_sweep expires
  *   BEBA_FT_TSO    in BPF: true where the CPU keeps stores in order; else unlocking is atomic
@@ -254,38 +255,102 @@ BEBA_INLINE struct beba_ft_bucket *beba_held_bucket(struct beba_ft *ft, struct b
 
 /* Rare --------------------------------------------------------------------------------------- */
 
-/* Looks for a key in the buckets that are not its first; locks the one it is in. */
-BEBA_INLINE uint64_t beba_held_aside(struct beba_ft *ft, struct beba_ft_shape shape,
-                                     const uint32_t *key, uint64_t hash, bool lock)
+/* On the way through the buckets of a key: first, second, and those beyond. Kept small: it lies on
+ * the stack of BPF. */
+struct beba_held_way {
+    struct beba_ft *ft;
+    const uint32_t *key;
+    struct beba_ft_packed shape;
+    uint64_t hash, token;
+    uint32_t at;       /* the bucket looked at */
+    uint16_t mask;     /* its slots that are still to be compared */
+    uint8_t n;         /* buckets before it */
+    uint8_t locks : 1; /* whether buckets after the first are to be locked */
+    uint8_t locked : 1;
+};
+
+BEBA_INLINE struct beba_held_way beba_held_way(struct beba_ft *ft, struct beba_ft_shape shape,
+                                               const uint32_t *key, uint64_t hash)
 {
-    uint32_t first = beba_ft_first(ft, hash), second = beba_ft_second(ft, hash), slot = 0;
-    bool beyond = false;
+    return (struct beba_held_way){.ft = ft,
+                                  .key = key,
+                                  .shape = beba_ft_pack(shape),
+                                  .hash = hash,
+                                  .at = beba_ft_first(ft, hash)};
+}
 
-    BEBA_FT_LOOP
-    for (uint32_t i = 0; i <= BEBA_FT_BEYOND && i < ft->n_buckets && (!i || beyond); i++) {
-        uint32_t at = beba_ft_after(ft, second, i);
-        struct beba_ft_bucket *b = BEBA_FT_BUCKET(ft, shape, at);
+/* Compares one slot, or goes to the next bucket: 17 steps are enough for a bucket. */
+BEBA_FT_STEP beba_held_find_step(uint32_t i, struct beba_held_way *w)
+{
+    struct beba_ft_shape shape = beba_ft_unpack(&w->shape);
+    struct beba_ft_bucket *b = BEBA_FT_BUCKET(w->ft, shape, w->at);
+    uint32_t mask = w->mask, slot, n = w->n;
+    bool more;
 
-        if (at == first)
-            continue;
-        if (!b || (lock && !beba_ft_lock(shape, &b->lock)))
-            return BEBA_HELD_NOT_HAD;
-        if (!i)
-            beyond = BEBA_FT_GET(&b->beyond) != 0;
-        if (beba_ft_search(b, shape, key, beba_ft_tag(hash), &slot))
-            return BEBA_HELD_FOUND | BEBA_HELD_HOME | (slot & BEBA_HELD_SLOT) | (uint64_t)at << 32;
-        if (lock)
-            beba_ft_unlock(shape, &b->lock);
+    (void)i;
+    if (!b)
+        return 1;
+    if (mask) {
+        slot = beba_ft_lowest(mask);
+        if (beba_ft_same_key(beba_ft_entry_at(b, shape, slot)->body, w->key, shape.words)) {
+            w->token = BEBA_HELD_FOUND | slot;
+            if (n)
+                w->token |= BEBA_HELD_HOME | (uint64_t)w->at << 32;
+            return 1;
+        }
+        w->mask = (uint16_t)(mask & (mask - 1));
+        return 0;
     }
+    more = n > 1 || BEBA_FT_GET(n ? &b->beyond : &b->displaced);
+    if (w->locked)
+        beba_ft_unlock(shape, &b->lock);
+    w->locked = false;
+    if (!more || n > BEBA_FT_BEYOND || n >= w->ft->n_buckets)
+        return 1;
+    w->n = (uint8_t)(n + 1);
+    w->at = beba_ft_after(w->ft, beba_ft_second(w->ft, w->hash), n);
+    if (w->at == beba_ft_first(w->ft, w->hash))
+        return 0;
+    b = BEBA_FT_BUCKET(w->ft, shape, w->at);
+    if (!b || (w->locks && !beba_ft_lock(shape, &b->lock))) {
+        w->token = BEBA_HELD_NOT_HAD;
+        return 1;
+    }
+    w->locked = w->locks;
+    w->mask = (uint16_t)beba_ft_match(b, beba_ft_tag(w->hash));
     return 0;
+}
+
+enum { BEBA_HELD_FIND_STEPS = (BEBA_FT_BEYOND + 2) * (BEBA_FT_SLOTS + 1) };
+
+/* Looks for a key in all its buckets, the first of which is locked; locks the one it is in. */
+BEBA_INLINE uint64_t beba_held_find(struct beba_ft *ft, struct beba_ft_shape shape,
+                                    struct beba_ft_bucket *first, const uint32_t *key,
+                                    uint64_t hash)
+{
+    struct beba_held_way w = beba_held_way(ft, shape, key, hash);
+
+    w.locks = true;
+    w.mask = (uint16_t)beba_ft_match(first, beba_ft_tag(hash));
+    BEBA_FT_STEPS(BEBA_HELD_FIND_STEPS, beba_held_find_step, &w);
+    return w.token;
+}
+
+/* The same after the first, without locks. */
+BEBA_INLINE uint64_t beba_held_aside(struct beba_ft *ft, struct beba_ft_shape shape,
+                                     const uint32_t *key, uint64_t hash)
+{
+    struct beba_held_way w = beba_held_way(ft, shape, key, hash);
+
+    BEBA_FT_STEPS(BEBA_HELD_FIND_STEPS, beba_held_find_step, &w);
+    return w.token;
 }
 
 BEBA_INLINE uint64_t beba_held_take_rare(struct beba_ft *ft, struct beba_ft_shape shape,
                                          const uint32_t *key, uint64_t hash, uint64_t want)
 {
     struct beba_ft_bucket *first = BEBA_FT_BUCKET(ft, shape, beba_ft_first(ft, hash));
-    uint64_t token = 0;
-    uint32_t slot = 0;
+    uint64_t token;
 
     if (!first || !beba_ft_lock(shape, &ft->lock))
         return BEBA_HELD_NOT_HAD;
@@ -293,10 +358,7 @@ BEBA_INLINE uint64_t beba_held_take_rare(struct beba_ft *ft, struct beba_ft_shap
         beba_ft_unlock(shape, &ft->lock);
         return BEBA_HELD_NOT_HAD;
     }
-    if (beba_ft_search(first, shape, key, beba_ft_tag(hash), &slot))
-        token = BEBA_HELD_FOUND | (slot & BEBA_HELD_SLOT);
-    else if (BEBA_FT_GET(&first->displaced))
-        token = beba_held_aside(ft, shape, key, hash, true);
+    token = beba_held_find(ft, shape, first, key, hash);
     if (token & BEBA_HELD_NOT_HAD)
         beba_ft_unlock(shape, &first->lock);
     else if (!token && (want & BEBA_HELD_CREATE))
@@ -305,25 +367,35 @@ BEBA_INLINE uint64_t beba_held_take_rare(struct beba_ft *ft, struct beba_ft_shap
     return token;
 }
 
+BEBA_FT_STEP beba_held_beyond_step(uint32_t i, struct beba_held_way *w)
+{
+    struct beba_ft_shape shape = beba_ft_unpack(&w->shape);
+    uint64_t at = beba_ft_after(w->ft, beba_ft_second(w->ft, w->hash), i + 1);
+    struct beba_ft_bucket *b = BEBA_FT_BUCKET(w->ft, shape, at);
+
+    if (i + 1 >= w->ft->n_buckets)
+        return 1;
+    if (at == beba_ft_first(w->ft, w->hash))
+        return 0;
+    if (!b || !beba_ft_lock(shape, &b->lock)) {
+        w->token = BEBA_HELD_NOT_HAD;
+        return 1;
+    }
+    if (beba_ft_match(b, 0)) {
+        w->token = BEBA_HELD_HOME | at << 32;
+        return 1;
+    }
+    beba_ft_unlock(shape, &b->lock);
+    return 0;
+}
+
 /* A free slot beyond the second bucket, its bucket locked. */
 BEBA_INLINE uint64_t beba_held_beyond(struct beba_ft *ft, struct beba_ft_shape shape, uint64_t hash)
 {
-    uint32_t first = beba_ft_first(ft, hash), second = beba_ft_second(ft, hash);
+    struct beba_held_way w = beba_held_way(ft, shape, NULL, hash);
 
-    BEBA_FT_LOOP
-    for (uint32_t i = 1; i <= BEBA_FT_BEYOND && i < ft->n_buckets; i++) {
-        uint32_t at = beba_ft_after(ft, second, i);
-        struct beba_ft_bucket *b = BEBA_FT_BUCKET(ft, shape, at);
-
-        if (at == first)
-            continue;
-        if (!b || !beba_ft_lock(shape, &b->lock))
-            return BEBA_HELD_NOT_HAD;
-        if (beba_ft_match(b, 0))
-            return BEBA_HELD_HOME | (uint64_t)at << 32;
-        beba_ft_unlock(shape, &b->lock);
-    }
-    return 0;
+    BEBA_FT_STEPS(BEBA_FT_BEYOND, beba_held_beyond_step, &w);
+    return w.token;
 }
 
 /* The room in b, one of the two buckets, both locked: keeps what the entry to come needs. */
@@ -451,21 +523,30 @@ BEBA_INLINE uint64_t beba_held_evict(struct beba_ft *ft, struct beba_ft_shape sh
                       : BEBA_HELD_COUNTED | BEBA_HELD_HOME | (uint64_t)at << 32;
 }
 
-/* A bucket near that has an entry, for when both are empty: its index in the bits of HOME. */
+BEBA_FT_STEP beba_held_near_step(uint32_t i, struct beba_held_way *w)
+{
+    struct beba_ft_shape shape = beba_ft_unpack(&w->shape);
+    uint64_t at = beba_ft_after(w->ft, beba_ft_second(w->ft, w->hash), i + 1);
+    struct beba_ft_bucket *b = BEBA_FT_BUCKET(w->ft, shape, at);
+
+    if (i + 1 >= w->ft->n_buckets)
+        return 1;
+    if (!b || at == beba_ft_first(w->ft, w->hash) || beba_ft_match(b, 0) == 0xffff)
+        return 0;
+    w->token = at << 32;
+    return 1;
+}
+
+/* A bucket near that has an entry, for when both are empty: its index in the bits of HOME; else
+ * that of the first, in which there is nothing. */
 BEBA_INLINE uint64_t beba_held_near(struct beba_ft *ft, struct beba_ft_shape shape, uint64_t hash,
                                     uint64_t token)
 {
-    uint32_t first = beba_ft_first(ft, hash), second = beba_ft_second(ft, hash);
+    struct beba_held_way w = beba_held_way(ft, shape, NULL, hash);
 
-    BEBA_FT_LOOP
-    for (uint32_t i = 1; i <= BEBA_FT_BEYOND && i < ft->n_buckets; i++) {
-        uint32_t at = beba_ft_after(ft, second, i);
-        struct beba_ft_bucket *b = BEBA_FT_BUCKET(ft, shape, at);
-
-        if (b && at != first && beba_ft_match(b, 0) != 0xffff)
-            return (uint32_t)token | (uint64_t)at << 32;
-    }
-    return token | (uint64_t)first << 32; /* in which there is nothing */
+    w.token = (uint64_t)w.at << 32;
+    BEBA_FT_STEPS(BEBA_FT_BEYOND, beba_held_near_step, &w);
+    return (uint32_t)token | w.token;
 }
 
 /* Evicts from there: the new entry goes to the first, which is empty. */
@@ -554,7 +635,7 @@ BEBA_INLINE uint64_t beba_held_rare(struct beba_ft *ft, struct beba_ft_shape sha
     case BEBA_HELD_OP_RELEASE:
         return beba_held_release_rare(ft, shape, token);
     case BEBA_HELD_OP_LOCATE:
-        return beba_held_aside(ft, shape, key, hash, false);
+        return beba_held_aside(ft, shape, key, hash);
     }
     return token | BEBA_HELD_NOT_HAD;
 }
@@ -760,43 +841,47 @@ BEBA_INLINE int beba_held_peek(struct beba_ft *ft, struct beba_ft_shape shape, c
 
 /* Background ---------------------------------------------------------------------------------- */
 
+BEBA_FT_STEP beba_held_sweep_slot(uint32_t i, struct beba_ft_visit *v)
+{
+    struct beba_ft_shape shape = beba_ft_unpack(&v->shape);
+    uint32_t slot = i & (BEBA_FT_SLOTS - 1);
+    struct beba_ft_entry *e = beba_ft_entry_at(v->b, shape, slot);
+    struct beba_seen seen;
+    bool over;
+
+    if (!v->b->tag[slot])
+        return 0;
+    seen = (struct beba_seen){.state = e->state, .entered = e->entered, .used = e->used};
+    BEBA_FT_APPLY(v->ft, shape, &seen, v->now);
+    if (!seen.expired)
+        return 0;
+    over = beba_ft_is_over(v->ft, &seen);
+    BEBA_FT_COUNT(v->ft, shape, expiries, 1);
+    BEBA_FT_EXPIRED(v->ft, shape, e, &seen, over, v->arg);
+    if (over) {
+        beba_ft_end(v, slot);
+    } else {
+        beba_ft_store_as(v->ft, shape, e, seen.state, seen.entered, seen.used, NULL);
+    }
+    return 0;
+}
+
 /* Expires the entries of one bucket as beba_ft_sweep does, reporting each by BEBA_FT_EXPIRED before
  * it changes: entries freed, or -1 = busy, nothing done. */
 BEBA_INLINE int beba_held_sweep(struct beba_ft *ft, struct beba_ft_shape shape, uint32_t index,
                                 uint64_t now, void *arg)
 {
     struct beba_ft_bucket *b = BEBA_FT_BUCKET(ft, shape, index);
-    int freed = 0;
+    struct beba_ft_visit v = {
+        .ft = ft, .b = b, .shape = beba_ft_pack(shape), .now = now, .arg = arg};
 
     if (!b || index >= ft->n_buckets)
         return 0;
     if (!beba_ft_lock(shape, &b->lock))
         return -1;
-    BEBA_FT_LOOP
-    for (uint32_t i = 0; i < BEBA_FT_SLOTS; i++) {
-        struct beba_ft_entry *e = beba_ft_entry_at(b, shape, i);
-        struct beba_seen seen;
-        bool over;
-
-        if (!b->tag[i])
-            continue;
-        seen = (struct beba_seen){.state = e->state, .entered = e->entered, .used = e->used};
-        beba_ft_apply_as(ft, shape, &seen, now);
-        if (!seen.expired)
-            continue;
-        over = beba_ft_is_over(ft, &seen);
-        BEBA_FT_COUNT(ft, shape, expiries, 1);
-        BEBA_FT_EXPIRED(ft, shape, e, &seen, over, arg);
-        if (over) {
-            beba_ft_unlink(ft, shape, b, i, beba_ft_hash_entry(ft, shape, e));
-            BEBA_FT_COUNT(ft, shape, frees, 1);
-            freed++;
-        } else {
-            beba_ft_store_as(ft, shape, e, seen.state, seen.entered, seen.used, NULL);
-        }
-    }
+    BEBA_FT_STEPS(BEBA_FT_SLOTS, beba_held_sweep_slot, &v);
     beba_ft_unlock(shape, &b->lock);
-    return freed;
+    return (int)v.freed;
 }
 
 #ifndef __bpf__

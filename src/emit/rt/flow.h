@@ -66,14 +66,8 @@ BEBA_INLINE void beba_evicted(struct beba_ft *ft, struct beba_ft_shape shape,
 BEBA_INLINE void beba_expired(struct beba_ft *ft, struct beba_ft_shape shape,
                               const struct beba_ft_entry *e, const struct beba_seen *seen);
 
-/* Chains of timeouts are followed in a function that is verified once, not wherever it is called.
- */
-BEBA_INLINE void beba_timeouts_follow(const struct beba_timeouts *states, uint32_t n,
-                                      struct beba_seen *seen, uint64_t now)
-{
-    beba_timeouts_apply(states, n, seen, now);
-}
-#define beba_timeouts_apply(states, n, seen, now) beba_due((shape).table, seen, now)
+/* Timeouts are applied in a function that is verified once, not wherever it is called. */
+#define BEBA_FT_APPLY(ft, shape, seen, now) beba_due((shape).table, seen, now)
 
 BEBA_INLINE uint64_t beba_rare(uint32_t table, uint32_t op, const uint32_t *key, uint64_t hash,
                                uint64_t now, uint64_t token);
@@ -149,7 +143,7 @@ BEBA_INLINE void beba_observe(struct beba_run *x, struct beba_ft *ft, struct beb
         return;
     if (__builtin_expect(beba_may_be_due(ft, shape, e, x->p.now), 0)) {
         seen = (struct beba_seen){.state = e->state, .entered = e->entered, .used = e->used};
-        beba_timeouts_apply(BEBA_FT_STATES(ft), shape.n_states, &seen, x->p.now);
+        BEBA_FT_APPLY(ft, shape, &seen, x->p.now);
         if (seen.expired) {
             BEBA_FT_COUNT(ft, shape, expiries, 1);
             beba_expired(ft, shape, e, &seen);
@@ -189,7 +183,7 @@ BEBA_INLINE uint32_t beba_peek_state(struct beba_run *x, struct beba_ft *ft,
 {
     if (beba_held_peek(ft, shape, peek->key, peek->hash, &peek->seen) <= 0)
         return 0;
-    beba_timeouts_apply(BEBA_FT_STATES(ft), shape.n_states, &peek->seen, x->p.now);
+    BEBA_FT_APPLY(ft, shape, &peek->seen, x->p.now);
     return peek->seen.state;
 }
 
