@@ -5,9 +5,11 @@
  * globals, cells and counters; and on the way all events, what is done with the packet, and the
  * frames that go out. Each program as XDP and as tc program, loaded by libbpf alone.
  *
- *     differential [-v] [-t xdp|tc] [-n PACKETS] [-s PACKETS] PROGRAM... -- [CAPTURE...]
+ *     differential [-v] [-t xdp|tc] [-n PACKETS] [-s PACKETS] PROGRAM... -- [CAPTURE...] [--
+ * CAPTURE...]
  *
- * -n: of each capture; -s: made for each program, among which user space changes flows.
+ * Of captures after the second -- only the first packets, -n of each, all in one run. -s: packets
+ * made for each program, among which user space changes flows.
  *
  * Exit 1 where something differs, 77 where this machine cannot load programs. */
 #include <sched.h>
@@ -30,7 +32,7 @@ enum {
 };
 
 bool verbose;
-static unsigned long most = ~0ul;      /* packets of a capture */
+static unsigned long sample = 16;      /* packets of a capture after the second -- */
 static unsigned long synthetic = 3000; /* packets made for each program */
 
 void differs(struct side_by_side *s, const char *fmt, ...)
@@ -205,26 +207,42 @@ static unsigned long end(struct side_by_side *s)
     return s->differ;
 }
 
-static unsigned long run_capture(struct side_by_side *s)
+/* Up to most packets of a capture. */
+static void run_packets(struct side_by_side *s, const char *capture, unsigned long most)
 {
     struct beba_reader *reader;
     struct beba_packet packet;
 
-    if (beba_reader_open(s->capture, &reader, NULL))
-        return 0;
-    if (begin(s)) {
-        beba_reader_close(reader);
-        return 1;
-    }
-    while (s->n < most && beba_reader_next(reader, &packet, NULL) > 0) {
+    s->capture = capture;
+    if (beba_reader_open(capture, &reader, NULL))
+        return; /* some are of no capture at all */
+    while (most && beba_reader_next(reader, &packet, NULL) > 0) {
         uint32_t len = packet.len < LEN_MAX ? packet.len : LEN_MAX;
 
         if (packet.link != BEBA_LINK_ETHERNET || len < 15)
             continue;
         run_both(s, packet.data, len, packet.now,
                  packet.in_port > 1 ? packet.in_port : 1 + (uint32_t)(s->n % 3 == 2));
+        most--;
     }
     beba_reader_close(reader);
+}
+
+static unsigned long run_capture(struct side_by_side *s, const char *capture)
+{
+    if (begin(s))
+        return 1;
+    run_packets(s, capture, ~0ul);
+    return end(s);
+}
+
+/* The first packets of each, one after the other. */
+static unsigned long run_samples(struct side_by_side *s, char **captures)
+{
+    if (begin(s))
+        return 1;
+    for (; *captures; captures++)
+        run_packets(s, *captures, sample);
     return end(s);
 }
 
@@ -297,9 +315,12 @@ static unsigned long run_program(const char *file, enum beba_target target, char
         differ = 1;
         goto out;
     }
-    for (; *captures; captures++) {
-        s.capture = *captures;
-        differ += run_capture(&s);
+    for (; *captures && strcmp(*captures, "--"); captures++) {
+        differ += run_capture(&s, *captures);
+        *n += s.n;
+    }
+    if (*captures) {
+        differ += run_samples(&s, captures + 1);
         *n += s.n;
     }
     differ += run_synthetic(&s);
@@ -355,7 +376,7 @@ int main(int argc, char **argv)
         else if (!strcmp(argv[first], "-t") && first + 1 < argc)
             only = argv[++first];
         else if (!strcmp(argv[first], "-n") && first + 1 < argc)
-            most = strtoul(argv[++first], NULL, 10);
+            sample = strtoul(argv[++first], NULL, 10);
         else if (!strcmp(argv[first], "-s") && first + 1 < argc)
             synthetic = strtoul(argv[++first], NULL, 10);
     }

@@ -54,6 +54,11 @@ __attribute__((format(printf, 2, 3))) void differs(struct side_by_side *s, const
 void compare_number(struct side_by_side *s, const char *what, const char *name, uint64_t mine,
                     uint64_t theirs);
 
+/* cache.c: beba_emit_object, from $BEBA_OBJECTS where that has it. */
+int object_of(const struct beba_pipeline *p, enum beba_target target,
+              const struct beba_emit_opts *opts, void **object, size_t *size,
+              struct beba_error *err);
+
 /* loaded.c: programs in the kernel. seed: of random(). */
 int load(struct loaded *k, const struct beba_program *program, const char *file,
          enum beba_target target, uint64_t seed);

@@ -162,7 +162,8 @@ static void fill_ports(struct loaded *k)
 int load(struct loaded *k, const struct beba_program *program, const char *file,
          enum beba_target target, uint64_t seed)
 {
-    struct beba_emit_opts opts = {.file = file, .sources = &program->sources};
+    const char *name = strrchr(file, '/') ? strrchr(file, '/') + 1 : file;
+    struct beba_emit_opts opts = {.file = name, .sources = &program->sources};
     struct beba_error err = {0};
     struct bpf_program *prog;
     void *object = NULL;
@@ -172,7 +173,7 @@ int load(struct loaded *k, const struct beba_program *program, const char *file,
     *k = (struct loaded){.p = program->pipeline, .seed = seed, .tc = target == BEBA_TARGET_TC};
     opts.text = program->sources.source[0].text;
     opts.text_size = program->sources.source[0].len;
-    rc = beba_emit_object(k->p, target, &opts, &object, &size, &err);
+    rc = object_of(k->p, target, &opts, &object, &size, &err);
     if (!rc)
         rc = beba_object_layout(k->p, &k->arena, &k->layout, &err);
     if (rc) {

@@ -21,8 +21,10 @@ import time
 sys.dont_write_bytecode = True
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, HERE)
+sys.path.append(os.path.join(os.path.dirname(HERE), "bpf"))
 import generate  # noqa: E402
 import minimise  # noqa: E402
+import objects  # noqa: E402
 import packets  # noqa: E402
 
 SKIPPED, INVALID = 77, 3
@@ -197,6 +199,8 @@ def main():
         checkers.append(Checker("kernel", args.bpf, between=["--"], timeout=300))
     if not checkers:
         sys.exit("neither --replay nor --bpf: nothing to run")
+    if args.bpf and not args.seconds:  # the same seeds again, in other builds
+        os.environ["BEBA_OBJECTS"] = objects.directory(os.path.dirname(os.path.dirname(HERE)))
     tally = Tally()
     regressions(tally, checkers)
     seeds(tally, checkers, args)
