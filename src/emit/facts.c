@@ -115,9 +115,11 @@ static uint32_t chain_length(const struct beba_table *t)
     return n;
 }
 
-static void shortest_timeout(struct emit *e, const struct beba_table *t)
+static void timeouts(struct emit *e, struct table_facts *f, const struct beba_table *t)
 {
     for (uint32_t i = 0; i < t->n_states; i++) {
+        f->idle |= t->timeouts[i].idle != 0;
+        f->hard |= t->timeouts[i].hard != 0;
         if (t->timeouts[i].idle && t->timeouts[i].idle < e->shortest)
             e->shortest = t->timeouts[i].idle;
         if (t->timeouts[i].hard && t->timeouts[i].hard < e->shortest)
@@ -148,7 +150,7 @@ static int table_facts(struct emit *e, uint32_t i, struct beba_error *err)
     f->steps = f->keyed ? chain_length(t) : 0;
     f->timed = f->steps > 0;
     if (f->keyed)
-        shortest_timeout(e, t);
+        timeouts(e, f, t);
     for (uint32_t r = 0; r < t->n_rules; r++) {
         weight[r] = look_at_rule(&l, &t->rule[r]);
         f->creates |= t->rule[r].creates;

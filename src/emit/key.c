@@ -37,11 +37,11 @@ static void put_field(struct emit *e, const struct beba_key *key, unsigned i, ui
             v = beba_arena_printf(&e->arena, "v%u.lo", i);
         }
         if (shift > 0)
-            emit_line(e, "key[%" PRIu32 "] |= beba_be32((uint32_t)(%s << %d));", word, v, shift);
+            emit_line(e, "w%" PRIu32 " |= beba_be32((uint32_t)(%s << %d));", word, v, shift);
         else if (shift < 0)
-            emit_line(e, "key[%" PRIu32 "] |= beba_be32((uint32_t)(%s >> %d));", word, v, -shift);
+            emit_line(e, "w%" PRIu32 " |= beba_be32((uint32_t)(%s >> %d));", word, v, -shift);
         else
-            emit_line(e, "key[%" PRIu32 "] |= beba_be32((uint32_t)%s);", word, v);
+            emit_line(e, "w%" PRIu32 " |= beba_be32((uint32_t)%s);", word, v);
     }
 }
 
@@ -63,11 +63,13 @@ void emit_key(struct emit *e, uint32_t i, const struct beba_key *key, const char
         emit_blank(e);
         emit_line(e, "*backward = false;");
         for (uint32_t word = 0; word < key->padded / 4; word++)
-            emit_line(e, "key[%" PRIu32 "] = 0;", word);
+            emit_line(e, "uint32_t w%" PRIu32 " = 0;", word);
         for (unsigned f = 0; f < key->n_fields; f++) {
             put_field(e, key, f, at);
             at += (beba_fields[key->field[f]].type.width + 7u) / 8;
         }
+        for (uint32_t word = 0; word < key->padded / 4; word++)
+            emit_line(e, "key[%" PRIu32 "] = w%" PRIu32 ";", word, word);
         emit_line(e, "return !absent;");
     }
     e->indent--;

@@ -275,7 +275,7 @@ static void main_function(struct emit *e)
     emit_line(e, "    BEBA_BEGIN;");
     emit_blank(e);
     for (uint32_t i = 0; i < e->p->n_tables; i++) {
-        emit_line(e, "    table_%s(ctx, x);", e->facts[i].name);
+        emit_line(e, "    table_%s(ctx, x%s);", e->facts[i].name, e->global ? "" : ", cpu, shared");
         if (i + 1 < e->p->n_tables)
             emit_line(e, "    if (x->verdict != BEBA_VERDICT_NEXT)\n        goto end;");
     }

@@ -203,6 +203,8 @@ void emit_chunks(struct emit *e)
         emit_line(e, "{");
         e->indent++;
         emit_line(e, "ENTER;");
+        if (facts->keyed)
+            emit_keys_in_scratch(e, e->ti);
         emit_line(e, "BEBA_KEEP(ctx, x, f);");
         emit_line(e, "if (!f)");
         emit_line(e, "    return NEITHER;");

@@ -197,7 +197,7 @@ static void notify(struct emit *e, const struct beba_stmt *s)
                                               : "event->arg[%u] = beba_u128(0, arg%u);",
                   i, i);
     if (e->facts[e->ti].keyed)
-        emit_line(e, "beba_event_key(event, f->key, %" PRIu32 ", %" PRIu32 ");", e->t->lookup.size,
+        emit_line(e, "beba_event_key(event, k->key, %" PRIu32 ", %" PRIu32 ");", e->t->lookup.size,
                   e->t->lookup.padded);
     emit_line(e, "beba_event_send(event);");
     e->indent--;

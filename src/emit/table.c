@@ -48,17 +48,23 @@ static void frame_type(struct emit *e, uint32_t i)
     const struct table_facts *facts = &e->facts[i];
 
     emit_blank(e);
+    if (facts->keyed) {
+        emit_line(
+            e, "/* Its keys, of which other functions are told; the frame stays in registers. */");
+        emit_line(e, "struct keys_%s {", facts->name);
+        emit_line(e, "    uint32_t key[%" PRIu32 "] __attribute__((aligned(8)));",
+                  t->lookup.padded / 4);
+        if (t->two_keys)
+            emit_line(e, "    uint32_t update[%" PRIu32 "] __attribute__((aligned(8)));",
+                      t->update.padded / 4);
+        emit_line(e, "};");
+    }
     emit_line(e, "/* What is known of a packet while machine %s runs. */", facts->name);
     emit_line(e, "struct frame_%s {", facts->name);
     if (facts->keyed) {
         emit_line(e, "    uint64_t key_hash, token;");
-        emit_line(e, "    uint32_t key[%" PRIu32 "] __attribute__((aligned(8)));",
-                  t->lookup.padded / 4);
-        if (t->two_keys) {
+        if (t->two_keys)
             emit_line(e, "    uint64_t update_hash;");
-            emit_line(e, "    uint32_t update[%" PRIu32 "] __attribute__((aligned(8)));",
-                      t->update.padded / 4);
-        }
     }
     if (t->n_regs) {
         emit_line(e, "    struct regs_%s regs;", facts->name);
@@ -161,8 +167,8 @@ static void observe(struct emit *e, const char *key, const char *lookup)
               e->ti, e->t->lookup.size, facts->name, facts->name,
               strcmp(lookup, "true") ? "true" : "false");
     if (facts->timed)
-        emit_line(e, "beba_observe(x, ft, SHAPE_%s, f->%s, f->%s_hash, &held, %s);", facts->name,
-                  key, key, lookup);
+        emit_line(e, "beba_observe(x, ft, SHAPE_%s, k->%s, f->%s_hash, &held, %s, %d);",
+                  facts->name, key, key, lookup, facts->idle | facts->hard << 1);
     else if (!strcmp(lookup, "true"))
         emit_line(e, "if (held.entry)\n        held.entry->used = x->p.now;");
 }
@@ -185,15 +191,15 @@ static void take(struct emit *e, const char *key, bool create)
 {
     const struct table_facts *facts = &e->facts[e->ti];
 
-    emit_line(e, "f->%s_hash = beba_ft_hash_as(ft, SHAPE_%s, f->%s);", key, facts->name, key);
-    emit_line(e, "if (beba_held_take(ft, SHAPE_%s, f->%s, f->%s_hash, %s, &held))", facts->name,
+    emit_line(e, "f->%s_hash = beba_ft_hash_as(ft, SHAPE_%s, k->%s);", key, facts->name, key);
+    emit_line(e, "if (beba_held_take(ft, SHAPE_%s, k->%s, f->%s_hash, %s, &held))", facts->name,
               key, key, create ? "true" : "false");
     emit_line(e, "    return beba_busy(x);");
 }
 
 static void release(struct emit *e, const char *key)
 {
-    emit_line(e, "beba_held_release(ft, SHAPE_%s, f->%s, f->%s_hash, &held);", e->facts[e->ti].name,
+    emit_line(e, "beba_held_release(ft, SHAPE_%s, k->%s, f->%s_hash, &held);", e->facts[e->ti].name,
               key, key);
 }
 
@@ -202,9 +208,9 @@ static void look_up(struct emit *e)
     const struct table_facts *facts = &e->facts[e->ti];
     bool two = e->t->two_keys;
 
-    emit_line(e, "if (!lookup_key_%s(ctx, x, f->key, &f->backward)%s%s%s) {", facts->name,
+    emit_line(e, "if (!lookup_key_%s(ctx, x, k->key, &f->backward)%s%s%s) {", facts->name,
               two ? " || !update_key_" : "", two ? facts->name : "",
-              two ? "(ctx, x, f->update, &f->update_backward)" : "");
+              two ? "(ctx, x, k->update, &f->update_backward)" : "");
     e->indent++;
     emit_line(e, "cpu->table[%" PRIu32 "].no_key++;", e->ti);
     emit_verdict(e, &e->t->no_key);
@@ -258,7 +264,7 @@ static void entered(struct emit *e)
     emit(e, "))\n");
     emit_line(e,
               "    beba_entered(x, &cpu->head, f->from, f->state, %s, %" PRIu32 ", %" PRIu32 ");",
-              e->t->two_keys ? "f->update" : "f->key", e->t->lookup.size, e->t->lookup.padded);
+              e->t->two_keys ? "k->update" : "k->key", e->t->lookup.size, e->t->lookup.padded);
 }
 
 static bool refuses(const struct beba_table *t)
@@ -278,7 +284,7 @@ static void write_back(struct emit *e)
     e->indent++;
     emit_line(e, "if (initial_%s(f)) {", facts->name);
     emit_line(e, "    if (held.entry)");
-    emit_line(e, "        beba_held_remove(ft, SHAPE_%s, f->%s, f->%s_hash, &held);", facts->name,
+    emit_line(e, "        beba_held_remove(ft, SHAPE_%s, k->%s, f->%s_hash, &held);", facts->name,
               key, key);
     emit_line(e, "} else {");
     e->indent++;
@@ -287,11 +293,11 @@ static void write_back(struct emit *e)
             emit_line(e, "if (!held.entry) {");
         } else {
             emit_line(e,
-                      "if (!held.entry && !beba_held_room(ft, SHAPE_%s, f->%s, f->%s_hash, "
+                      "if (!held.entry && !beba_held_room(ft, SHAPE_%s, k->%s, f->%s_hash, "
                       "x->p.now, &held)) {",
                       facts->name, key, key);
         }
-        emit_line(e, "    beba_held_insert(ft, SHAPE_%s, f->%s, f->%s_hash, x->p.now, &held);",
+        emit_line(e, "    beba_held_insert(ft, SHAPE_%s, k->%s, f->%s_hash, x->p.now, &held);",
                   facts->name, key, key);
         emit_line(e, "    if (held.entry)");
         emit_line(e, "        held.entry->birth |= f->%s;", backward);
@@ -329,7 +335,7 @@ static void room(struct emit *e)
     emit_line(e, "    do { \\");
     emit_line(e, "        if (!f->found) { \\");
     emit_line(e,
-              "            int room = beba_room(x, region_of_%s(), SHAPE_%s, f->%s, f->%s_hash, "
+              "            int room = beba_room(x, region_of_%s(), SHAPE_%s, k->%s, f->%s_hash, "
               "&f->token); \\",
               facts->name, facts->name, key, key);
     emit_line(e, "            if (room == BEBA_HELD_BUSY) \\");
@@ -425,10 +431,26 @@ void emit_peek(struct emit *e, uint32_t i)
     emit_line(e, "}");
 }
 
+/* Behind the frame. */
+void emit_keys_in_scratch(struct emit *e, uint32_t i)
+{
+    const char *name = e->facts[i].name;
+
+    if (e->facts[i].keyed) {
+        emit_line(e, "struct keys_%s *k = (void *)(cpu->scratch.frame + (sizeof(*f) + 7) / 8);",
+                  name);
+        emit_line(
+            e, "_Static_assert(sizeof(*f) + 7 + sizeof(*k) <= sizeof(cpu->scratch.frame), \"\");");
+    } else {
+        emit_line(e, "_Static_assert(sizeof(*f) <= sizeof(cpu->scratch.frame), \"\");");
+    }
+}
+
 void emit_table(struct emit *e, uint32_t i)
 {
     const struct table_facts *facts = &e->facts[i];
-    bool on_stack = !facts->n_chunks && facts->frame_size <= FRAME_STACK;
+    uint32_t most = e->global || e->edits ? FRAME_STACK : FRAME_ALONE;
+    bool on_stack = !facts->n_chunks && facts->frame_size <= most;
 
     e->t = &e->p->table[i];
     e->ti = i;
@@ -440,16 +462,20 @@ void emit_table(struct emit *e, uint32_t i)
     }
     emit_chunks(e);
     emit_blank(e);
-    emit_line(e, "%s int table_%s(beba_ctx *ctx, struct beba_run *x)",
-              e->global ? "__attribute__((noinline))" : "BEBA_INLINE", facts->name);
+    emit_line(e, "%s int table_%s(beba_ctx *ctx, struct beba_run *x%s)",
+              e->global ? "__attribute__((noinline))" : "BEBA_INLINE", facts->name,
+              e->global ? "" : ", struct cpu *cpu, struct shared *shared");
     emit_line(e, "{");
     e->indent++;
-    emit_line(e, "ENTER;");
+    if (e->global)
+        emit_line(e, "ENTER;");
     if (on_stack) {
         emit_line(e, "struct frame_%s frame, *f = &frame;", facts->name);
+        if (facts->keyed)
+            emit_line(e, "struct keys_%s keys, *k = &keys;", facts->name);
     } else {
         emit_line(e, "struct frame_%s *f = (void *)cpu->scratch.frame;", facts->name);
-        emit_line(e, "_Static_assert(sizeof(*f) <= sizeof(cpu->scratch.frame), \"\");");
+        emit_keys_in_scratch(e, i);
     }
     if (facts->keyed) {
         emit_line(e, "struct beba_held held = {0};");

@@ -12,8 +12,9 @@ enum {
     WEIGHT_INLINE = 900, /* expressions and statements of a table that is one function */
     WEIGHT_CHUNK = 300,  /* of the rules that share a function */
     RULES_CHUNK = 24,
-    LIST_CHAIN = 4,   /* ranges that are compared one after the other; more are halved first */
-    FRAME_STACK = 80, /* bytes of a frame that may lie on the stack */
+    LIST_CHAIN = 4,    /* ranges that are compared one after the other; more are halved first */
+    FRAME_STACK = 80,  /* bytes of a frame that may lie on the stack */
+    FRAME_ALONE = 160, /* the same where main holds the only table and calls little */
     TICK_TIMEOUT = 1000000000, /* ns: shorter timeouts want a better clock than the kernel's tick */
 };
 
@@ -23,6 +24,7 @@ struct table_facts {
     bool may_lack[BEBA_MAX_LETS]; /* lets that may be of an absent field */
     bool keyed;                   /* it has a key */
     bool timed;                   /* a state of it has a timeout */
+    bool idle, hard;              /* of that kind */
     bool peeked;                  /* another table asks for its state */
     bool assigns, goes;           /* a rule assigns registers, enters states */
     bool creates;                 /* a rule may make an entry */
@@ -105,6 +107,7 @@ void emit_table_call(struct emit *e, uint32_t i);
 void emit_key(struct emit *e, uint32_t i, const struct beba_key *key, const char *which);
 void emit_table_types(struct emit *e, uint32_t i);
 void emit_peek(struct emit *e, uint32_t i);
+void emit_keys_in_scratch(struct emit *e, uint32_t i);
 /* rules.c */
 void emit_rules(struct emit *e);
 void emit_chunks(struct emit *e);

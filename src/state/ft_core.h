@@ -675,7 +675,7 @@ BEBA_INLINE struct beba_ft_entry *beba_ft_insert_as(struct beba_ft *ft, struct b
             return NULL;
         }
     }
-    slot = beba_ft_lowest(free | 1u << (BEBA_FT_SLOTS - 1));
+    slot = beba_ft_vacant(free, hash);
     BEBA_FT_ADD(shape, &ft->count, 1);
     return beba_ft_fill(ft, shape, b, slot, key, hash, now);
 }

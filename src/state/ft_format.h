@@ -491,6 +491,21 @@ BEBA_INLINE uint32_t beba_ft_lowest(uint32_t mask)
 #endif
 }
 
+/* The slot that a key gets if it is free: known before the bucket is looked at, so that its line
+ * can be asked for together with that of the tags. */
+BEBA_INLINE uint32_t beba_ft_home(uint64_t hash)
+{
+    return (uint32_t)(hash >> 16) & (BEBA_FT_SLOTS - 1);
+}
+
+/* The slot for a new key, of those that are free. */
+BEBA_INLINE uint32_t beba_ft_vacant(uint32_t free, uint64_t hash)
+{
+    uint32_t home = beba_ft_home(hash);
+
+    return free >> home & 1 ? home : beba_ft_lowest(free | 1u << (BEBA_FT_SLOTS - 1));
+}
+
 BEBA_INLINE struct beba_ft_entry *beba_ft_entry_at(struct beba_ft_bucket *b,
                                                    struct beba_ft_shape shape, uint32_t slot)
 {

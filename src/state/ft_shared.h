@@ -579,7 +579,7 @@ BEBA_INLINE uint64_t beba_held_insert_rare(struct beba_ft *ft, struct beba_ft_sh
 
     if (!b)
         return token | BEBA_HELD_NOT_HAD;
-    slot = beba_ft_lowest(beba_ft_match(b, 0) | 1u << (BEBA_FT_SLOTS - 1));
+    slot = beba_ft_vacant(beba_ft_match(b, 0), hash);
     beba_ft_fill(ft, shape, b, slot, key, hash, now);
     return (token & ~(uint64_t)BEBA_HELD_COUNTED) | BEBA_HELD_FOUND | slot;
 }
@@ -673,19 +673,46 @@ BEBA_INLINE enum beba_held_answer beba_held_resume(struct beba_ft *ft, struct be
     return token & BEBA_HELD_FULL ? BEBA_HELD_REFUSED : BEBA_HELD_OK;
 }
 
+/* BPF has no prefetch: a load of which nobody waits for the value is one. */
+BEBA_INLINE void beba_held_fetch(const struct beba_ft_entry *e, struct beba_ft_shape shape)
+{
+#ifdef __bpf__
+    uint64_t head = 0, tail = 0;
+
+    __asm__ volatile("%0 = *(u64 *)(%1 + 0)" : "=r"(head) : "r"(e));
+    if (shape.stride & 63) /* it may lie in two lines */
+        __asm__ volatile("%0 = *(u64 *)(%1 + %2)"
+                         : "=r"(tail)
+                         : "r"(e), "i"(sizeof(struct beba_ft_entry)));
+#else
+    beba_ft_fetch(e);
+    beba_ft_fetch((const uint8_t *)e + shape.stride - 1);
+#endif
+}
+
 /* Locks the key and finds its entry. create: it may get one if it has none. Not counted. */
 BEBA_INLINE enum beba_held_answer beba_held_take(struct beba_ft *ft, struct beba_ft_shape shape,
                                                  const uint32_t *key, uint64_t hash, bool create,
                                                  struct beba_held *held)
 {
     struct beba_ft_bucket *b = BEBA_FT_BUCKET(ft, shape, beba_ft_first(ft, hash));
-    uint32_t slot = 0, free;
+    uint32_t slot = beba_ft_home(hash), free;
 
     held->token = 0;
     held->entry = NULL;
     held->first = b;
-    if (!b || !beba_ft_lock(shape, &b->lock))
+    if (!b)
         return BEBA_HELD_BUSY;
+    beba_held_fetch(beba_ft_entry_at(b, shape, slot), shape);
+    if (!beba_ft_lock(shape, &b->lock))
+        return BEBA_HELD_BUSY;
+    if (__builtin_expect(b->tag[slot] == beba_ft_tag(hash), 1)) {
+        held->entry = beba_ft_entry_at(b, shape, slot);
+        held->token = BEBA_HELD_FOUND | slot;
+        if (__builtin_expect(beba_ft_same_key(held->entry->body, key, shape.words), 1))
+            return BEBA_HELD_OK;
+        held->token = 0;
+    }
     held->entry = beba_ft_search(b, shape, key, beba_ft_tag(hash), &slot);
     if (__builtin_expect(held->entry != NULL, 1)) {
         held->token = BEBA_HELD_FOUND | slot;
@@ -758,7 +785,7 @@ BEBA_INLINE enum beba_held_answer beba_held_insert(struct beba_ft *ft, struct be
             token = BEBA_FT_RARE(ft, shape, BEBA_HELD_OP_INSERT, key, hash, now, token, held->arg);
         return beba_held_resume(ft, shape, token, held);
     }
-    slot = beba_ft_lowest(beba_ft_match(held->first, 0) | 1u << (BEBA_FT_SLOTS - 1));
+    slot = beba_ft_vacant(beba_ft_match(held->first, 0), hash);
     held->entry = beba_ft_fill_first(ft, shape, held->first, slot, key, hash, now);
     held->token = BEBA_HELD_FOUND | slot;
     return BEBA_HELD_OK;

@@ -117,31 +117,35 @@ BEBA_INLINE void beba_expired(struct beba_ft *ft, struct beba_ft_shape shape,
 
 /* Packets ------------------------------------------------------------------------------------ */
 
-/* False when surely no timeout of the entry is due. */
+/* False when surely no timeout of the entry is due. kinds, constant: 1 = states have idle ones, 2 =
+ * hard ones. */
 BEBA_INLINE bool beba_may_be_due(struct beba_ft *ft, struct beba_ft_shape shape,
-                                 const struct beba_ft_entry *e, uint64_t now)
+                                 const struct beba_ft_entry *e, uint64_t now, unsigned kinds)
 {
     uint32_t state = e->state;
     const struct beba_timeouts *t;
+    bool due;
 
     BEBA_HIDE(state);
     if (state >= shape.n_states)
         return false;
     t = BEBA_FT_STATES(ft) + state;
-    return (t->idle && now - e->used >= t->idle) || (t->hard && now - e->entered >= t->hard);
+    /* without branches: of no timeout 0 - 1 is left, which nothing exceeds */
+    due = kinds & 1 ? now - e->used > t->idle - 1 : false;
+    return due | (kinds & 2 ? now - e->entered > t->hard - 1 : false);
 }
 
 /* Applies due timeouts to the entry that is held; a lookup uses it. */
 BEBA_INLINE void beba_observe(struct beba_run *x, struct beba_ft *ft, struct beba_ft_shape shape,
                               const uint32_t *key, uint64_t hash, struct beba_held *held,
-                              bool lookup)
+                              bool lookup, unsigned kinds)
 {
     struct beba_ft_entry *e = held->entry;
     struct beba_seen seen;
 
     if (!e)
         return;
-    if (__builtin_expect(beba_may_be_due(ft, shape, e, x->p.now), 0)) {
+    if (__builtin_expect(beba_may_be_due(ft, shape, e, x->p.now, kinds), 0)) {
         seen = (struct beba_seen){.state = e->state, .entered = e->entered, .used = e->used};
         BEBA_FT_APPLY(ft, shape, &seen, x->p.now);
         if (seen.expired) {
