@@ -191,12 +191,29 @@ static void due(struct emit *e, uint32_t i)
     emit_line(e, "}");
 }
 
-/* Behind emit/rt/flow.h, which names what is done. */
+/* A line for each part of what machine i does seldom; emit/rt/flow.h has what is in it. */
+static void rare_parts(struct emit *e, uint32_t i, const char *indent, const char *what)
+{
+    const struct table_facts *facts = &e->facts[i];
+    bool evicts = e->p->table[i].full != BEBA_FULL_REFUSE;
+    const struct {
+        const char *name;
+        bool has;
+    } part[] = {
+        {"TAKE", true},    {"KEEP", true},      {"RECLAIM", facts->timed},
+        {"EVICT", evicts}, {"REFUSE", !evicts}, {"LOCATE", facts->peeked},
+    };
+
+    for (size_t k = 0; k < sizeof(part) / sizeof(part[0]); k++)
+        if (part[k].has)
+            emit_line(e, "%s%s(%s, %s)", indent, what, part[k].name, facts->name);
+}
+
 static void rare(struct emit *e)
 {
     for (uint32_t i = 0; i < e->p->n_tables; i++)
         if (e->facts[i].keyed)
-            emit_line(e, "BEBA_RARE_OPS(BEBA_RARE_FUNCTION, %s)", e->facts[i].name);
+            rare_parts(e, i, "", "BEBA_RARE_FUNCTION");
     emit_line(e, "BEBA_INLINE uint64_t beba_rare(uint32_t table, uint32_t op, const uint32_t *key, "
                  "uint64_t hash,");
     emit_line(e, "                               uint64_t now, uint64_t token)");
@@ -206,7 +223,7 @@ static void rare(struct emit *e)
             continue;
         emit_line(e, "    if (table == %" PRIu32 ")", i);
         emit_line(e, "        switch (op) {");
-        emit_line(e, "            BEBA_RARE_OPS(BEBA_RARE_CASE, %s)", e->facts[i].name);
+        rare_parts(e, i, "            ", "BEBA_RARE_CASE");
         emit_line(e, "        }");
     }
     emit_line(e, "    return token;");

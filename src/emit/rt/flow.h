@@ -26,34 +26,45 @@
 #define BEBA_FT_RARE(ft, shape, op, key, hash, now, token, arg) \
     beba_rare((shape).table, op, key, hash, now, token)
 
-/* What ft_shared.h does seldom: a function for each thing and machine, so that the verifier looks
- * at each by itself. */
-#define BEBA_RARE_OPS(DO, name) \
-    DO(TAKE, name)              \
-    DO(ROOM, name)              \
-    DO(RECLAIM, name)           \
-    DO(ROOM_AGAIN, name)        \
-    DO(EVICT, name)             \
-    DO(NEAR, name)              \
-    DO(EVICT_NEAR, name)        \
-    DO(INSERT, name)            \
-    DO(REMOVE, name)            \
-    DO(RELEASE, name)           \
-    DO(LOCATE, name)
-#define BEBA_RARE_CASE(op, name) \
-    case BEBA_HELD_OP_##op:      \
-        return rare_##op##_##name((const struct key_##name *)(const void *)key, hash, now, token);
-#define BEBA_RARE_FUNCTION(op, name)                                                            \
-    __attribute__((noinline)) uint64_t rare_##op##_##name(                                      \
-        const struct key_##name *key, uint64_t hash, uint64_t now, uint64_t token)              \
+/* What ft_shared.h does seldom: a few functions a machine, which the verifier looks at each by
+ * itself. Together are operations that need as much stack; what a machine never does is not there.
+ */
+#define BEBA_RARE_TAKE(DO, name) DO(TAKE, name)
+#define BEBA_RARE_KEEP(DO, name) \
+    DO(ROOM, name)               \
+    DO(INSERT, name)             \
+    DO(REMOVE, name)             \
+    DO(RELEASE, name)
+#define BEBA_RARE_RECLAIM(DO, name) DO(RECLAIM, name)
+#define BEBA_RARE_REFUSE(DO, name)  DO(ROOM_AGAIN, name)
+#define BEBA_RARE_EVICT(DO, name) \
+    DO(ROOM_AGAIN, name)          \
+    DO(EVICT, name)               \
+    DO(NEAR, name)                \
+    DO(EVICT_NEAR, name)
+#define BEBA_RARE_LOCATE(DO, name) DO(LOCATE, name)
+
+#define BEBA_RARE_LABEL(op, name) case BEBA_HELD_OP_##op:
+#define BEBA_RARE_CASE(part, name)                                       \
+    BEBA_RARE_##part(BEBA_RARE_LABEL, name) return rare_##part##_##name( \
+        (const struct key_##name *)(const void *)key, hash, now, token, op);
+#define BEBA_RARE_OP(op, name)                                                                  \
+    case BEBA_HELD_OP_##op:                                                                     \
+        return beba_held_rare(ft, SHAPE_##name, BEBA_HELD_OP_##op, key->word, hash, now, token, \
+                              NULL);
+#define BEBA_RARE_FUNCTION(part, name)                                                          \
+    __attribute__((noinline)) uint64_t rare_##part##_##name(                                    \
+        const struct key_##name *key, uint64_t hash, uint64_t now, uint64_t token, uint32_t op) \
     {                                                                                           \
         struct beba_ft *ft = region_of_##name();                                                \
                                                                                                 \
-        __asm__ volatile("" : : "r"(key), "r"(hash), "r"(now), "r"(token));                     \
+        __asm__ volatile("" : : "r"(key), "r"(hash), "r"(now), "r"(token), "r"(op));            \
         if (!ft || !key)                                                                        \
             return BEBA_HELD_NOT_HAD;                                                           \
-        return beba_held_rare(ft, SHAPE_##name, BEBA_HELD_OP_##op, key->word, hash, now, token, \
-                              NULL);                                                            \
+        switch (op) {                                                                           \
+            BEBA_RARE_##part(BEBA_RARE_OP, name)                                                \
+        }                                                                                       \
+        return BEBA_HELD_NOT_HAD;                                                               \
     }
 
 #include "base/timeout.h"
