@@ -21,8 +21,8 @@
  *              beba_events   RINGBUF of struct beba_object_event
  *   .rodata    struct beba_object_config beba_config: set before loading
  *
- * kernel/ makes beba_meta itself, and beba_gate and beba_next, through which devices come to beba_main
- * (docs/kernel.md).
+ * kernel/ makes beba_meta itself, and beba_gate and beba_next, through which devices come to
+ * beba_main (docs/kernel.md).
  *
  * Maps that a program does not need are not there. All is little or big endian as the machine is.
  * A flow table's region is made in the mapped value by beba_ft_new before the program is attached;

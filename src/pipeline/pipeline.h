@@ -215,9 +215,9 @@ struct beba_table {
     uint64_t capacity;
     uint8_t full;                     /* enum beba_full_policy */
     struct beba_verdict full_verdict; /* REFUSE */
-    bool per_cpu; /* each CPU has entries of its own; what one CPU runs ignores it */
-    struct beba_verdict no_key;       /* packet lacks a key field */
-    struct beba_verdict dflt;         /* no rule, or a body without verdict; kind NONE = drop */
+    bool per_cpu;               /* each CPU has entries of its own; what one CPU runs ignores it */
+    struct beba_verdict no_key; /* packet lacks a key field */
+    struct beba_verdict dflt;   /* no rule, or a body without verdict; kind NONE = drop */
     uint32_t n_lets;
     const char **let_name; /* one a slot, for people */
     struct beba_type *let_type;
