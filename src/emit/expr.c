@@ -85,7 +85,7 @@ static void find_reads(struct reads *r, const struct beba_expr *x)
         find_reads(r, x->arg[i]);
 }
 
-bool emit_may_lack(const struct table_facts *facts, const struct beba_expr *x)
+bool beba_emit_may_lack(const struct table_facts *facts, const struct beba_expr *x)
 {
     struct reads r = {.facts = facts};
 
@@ -113,26 +113,26 @@ static uint32_t surely(const struct beba_expr *x)
     return layers;
 }
 
-const char *emit_let_name(struct emit *e, uint32_t slot)
+const char *beba_emit_let_name(struct emit *e, uint32_t slot)
 {
-    const char *name = emit_name(e, e->t->let_name ? e->t->let_name[slot] : NULL, "v", slot);
+    const char *name = beba_emit_name(e, e->t->let_name ? e->t->let_name[slot] : NULL, "v", slot);
 
     return beba_arena_printf(&e->arena, "%s_%" PRIu32, name, slot);
 }
 
-const char *emit_reg_name(struct emit *e, const struct beba_table *t, uint32_t reg)
+const char *beba_emit_reg_name(struct emit *e, const struct beba_table *t, uint32_t reg)
 {
-    return beba_arena_printf(&e->arena, "r_%s", emit_name(e, t->reg[reg].name, "", reg));
+    return beba_arena_printf(&e->arena, "r_%s", beba_emit_name(e, t->reg[reg].name, "", reg));
 }
 
-const char *emit_global_name(struct emit *e, uint32_t i)
+const char *beba_emit_global_name(struct emit *e, uint32_t i)
 {
-    return beba_arena_printf(&e->arena, "g_%s", emit_name(e, e->p->global[i].name, "", i));
+    return beba_arena_printf(&e->arena, "g_%s", beba_emit_name(e, e->p->global[i].name, "", i));
 }
 
-const char *emit_array_name(struct emit *e, uint32_t i)
+const char *beba_emit_array_name(struct emit *e, uint32_t i)
 {
-    return beba_arena_printf(&e->arena, "a_%s", emit_name(e, e->p->array[i].name, "", i));
+    return beba_arena_printf(&e->arena, "a_%s", beba_emit_name(e, e->p->array[i].name, "", i));
 }
 
 /* Leaves ------------------------------------------------------------------------------------- */
@@ -144,36 +144,36 @@ static void field(struct emit *e, uint32_t id, bool wide)
     bool known = layer == BEBA_LAYER_META || (e->known >> layer & 1);
 
     if (known && !is_fickle(id))
-        emit(e, "HAVE%s(%s)", suffix, field_ids[id]);
+        beba_emit(e, "HAVE%s(%s)", suffix, field_ids[id]);
     else if (e->absent)
-        emit(e, "ASK%s(%s, %s)", suffix, field_ids[id], e->absent);
+        beba_emit(e, "ASK%s(%s, %s)", suffix, field_ids[id], e->absent);
     else
-        emit(e, "F%s(%s)", suffix, field_ids[id]);
+        beba_emit(e, "F%s(%s)", suffix, field_ids[id]);
 }
 
 static void let(struct emit *e, uint32_t slot)
 {
-    const char *name = emit_let_name(e, slot);
+    const char *name = beba_emit_let_name(e, slot);
 
     if (e->absent && e->facts[e->ti].may_lack[slot])
-        emit(e, "(%s |= f->lacks_%s, f->let_%s)", e->absent, name, name);
+        beba_emit(e, "(%s |= f->lacks_%s, f->let_%s)", e->absent, name, name);
     else
-        emit(e, "f->let_%s", name);
+        beba_emit(e, "f->let_%s", name);
 }
 
 static void constant(struct emit *e, uint64_t v)
 {
-    emit(e, v > 0xffff ? "0x%" PRIx64 "ull" : "%" PRIu64 "ull", v);
+    beba_emit(e, v > 0xffff ? "0x%" PRIx64 "ull" : "%" PRIu64 "ull", v);
 }
 
 static void state_of(struct emit *e, uint32_t table)
 {
     if (table == e->ti)
-        emit(e, "(uint64_t)f->%s", e->t->two_keys ? "seen" : "state");
+        beba_emit(e, "(uint64_t)f->%s", e->t->two_keys ? "seen" : "state");
     else if (!e->facts[table].keyed)
-        emit(e, "0ull");
+        beba_emit(e, "0ull");
     else
-        emit(e, "state_of_%s(ctx, x)", e->facts[table].name);
+        beba_emit(e, "state_of_%s(ctx, x)", e->facts[table].name);
 }
 
 /* Comparisons -------------------------------------------------------------------------------- */
@@ -181,7 +181,7 @@ static void state_of(struct emit *e, uint32_t table)
 static void lets_there(struct emit *e, const struct beba_expr *x)
 {
     if (x->op == BEBA_OP_LET && e->facts[e->ti].may_lack[x->id])
-        emit(e, "!f->lacks_%s && ", emit_let_name(e, x->id));
+        beba_emit(e, "!f->lacks_%s && ", beba_emit_let_name(e, x->id));
     if (is_comparison(x->op))
         return;
     for (unsigned i = 0; i < x->n_args; i++)
@@ -192,13 +192,13 @@ static void layers_there(struct emit *e, uint32_t layers)
 {
     for (unsigned i = 1; i < BEBA_N_LAYERS; i++)
         if (layers >> i & 1)
-            emit(e, "HAS(%s) && ", layer_ids[i]);
+            beba_emit(e, "HAS(%s) && ", layer_ids[i]);
 }
 
 static void number(struct emit *e, struct beba_u128 v, bool wide)
 {
     if (wide)
-        emit(e, "beba_u128(0x%" PRIx64 "ull, 0x%" PRIx64 "ull)", v.hi, v.lo);
+        beba_emit(e, "beba_u128(0x%" PRIx64 "ull, 0x%" PRIx64 "ull)", v.hi, v.lo);
     else
         constant(e, v.lo);
 }
@@ -208,24 +208,25 @@ static void one_range(struct emit *e, const char *v, const struct beba_range *r,
     bool single = !beba_u128_cmp(r->lo, r->hi);
 
     if (wide) {
-        emit(e, single ? "beba_compare(BEBA_OP_EQ, %s, " : "(beba_compare(BEBA_OP_GE, %s, ", v);
+        beba_emit(e, single ? "beba_compare(BEBA_OP_EQ, %s, " : "(beba_compare(BEBA_OP_GE, %s, ",
+                  v);
         number(e, r->lo, wide);
         if (single) {
-            emit(e, ")");
+            beba_emit(e, ")");
             return;
         }
-        emit(e, ") && beba_compare(BEBA_OP_LE, %s, ", v);
+        beba_emit(e, ") && beba_compare(BEBA_OP_LE, %s, ", v);
         number(e, r->hi, wide);
-        emit(e, "))");
+        beba_emit(e, "))");
         return;
     }
-    emit(e, single ? "%s == " : "(%s >= ", v);
+    beba_emit(e, single ? "%s == " : "(%s >= ", v);
     constant(e, r->lo.lo);
     if (single)
         return;
-    emit(e, " && %s <= ", v);
+    beba_emit(e, " && %s <= ", v);
     constant(e, r->hi.lo);
-    emit(e, ")");
+    beba_emit(e, ")");
 }
 
 /* Ranges are sorted: many are halved until few are left. */
@@ -234,21 +235,21 @@ static void ranges(struct emit *e, const char *v, const struct beba_range *r, ui
     if (n > LIST_CHAIN) {
         uint32_t half = n / 2;
 
-        emit(e, wide ? "(beba_compare(BEBA_OP_LT, %s, " : "(%s < ", v);
+        beba_emit(e, wide ? "(beba_compare(BEBA_OP_LT, %s, " : "(%s < ", v);
         number(e, r[half].lo, wide);
-        emit(e, wide ? ") ? " : " ? ");
+        beba_emit(e, wide ? ") ? " : " ? ");
         ranges(e, v, r, half, wide);
-        emit(e, " : ");
+        beba_emit(e, " : ");
         ranges(e, v, r + half, n - half, wide);
-        emit(e, ")");
+        beba_emit(e, ")");
         return;
     }
-    emit(e, "(");
+    beba_emit(e, "(");
     for (uint32_t i = 0; i < n; i++) {
-        emit(e, "%s", i ? " || " : "");
+        beba_emit(e, "%s", i ? " || " : "");
         one_range(e, v, &r[i], wide);
     }
-    emit(e, n ? ")" : "0)");
+    beba_emit(e, n ? ")" : "0)");
 }
 
 static void in_list(struct emit *e, const struct beba_expr *x)
@@ -258,14 +259,14 @@ static void in_list(struct emit *e, const struct beba_expr *x)
     char v[16];
 
     snprintf(v, sizeof(v), "v_%u", n);
-    emit(e, "({ %s %s = ", wide ? "struct beba_u128" : "uint64_t", v);
+    beba_emit(e, "({ %s %s = ", wide ? "struct beba_u128" : "uint64_t", v);
     if (wide)
-        emit_wide(e, x->arg[0]);
+        beba_emit_wide(e, x->arg[0]);
     else
-        emit_value(e, x->arg[0]);
-    emit(e, "; ");
+        beba_emit_value(e, x->arg[0]);
+    beba_emit(e, "; ");
     ranges(e, v, x->range, x->n_ranges, wide);
-    emit(e, "; })");
+    beba_emit(e, "; })");
 }
 
 static void in_set(struct emit *e, const struct beba_expr *x)
@@ -273,13 +274,13 @@ static void in_set(struct emit *e, const struct beba_expr *x)
     unsigned width = e->p->set[x->id].type.width;
 
     if (e->layout.set[x->id]) {
-        emit(e, "beba_in_bits(shared->set_%" PRIu32 ", ", x->id);
-        emit_value(e, x->arg[0]);
+        beba_emit(e, "beba_in_bits(shared->set_%" PRIu32 ", ", x->id);
+        beba_emit_value(e, x->arg[0]);
     } else {
-        emit(e, "beba_in_set(&set_%" PRIu32 ", %u, ", x->id, width);
-        emit_wide(e, x->arg[0]);
+        beba_emit(e, "beba_in_set(&set_%" PRIu32 ", %u, ", x->id, width);
+        beba_emit_wide(e, x->arg[0]);
     }
-    emit(e, ")");
+    beba_emit(e, ")");
 }
 
 static void compare_values(struct emit *e, const struct beba_expr *x)
@@ -291,26 +292,26 @@ static void compare_values(struct emit *e, const struct beba_expr *x)
         return;
     }
     if (x->op == BEBA_OP_SEQ_LT || x->op == BEBA_OP_SEQ_LEQ) {
-        emit(e, x->op == BEBA_OP_SEQ_LT ? "beba_seq_lt(" : "beba_seq_leq(");
-        emit_value(e, a);
-        emit(e, ", ");
-        emit_value(e, b);
-        emit(e, ")");
+        beba_emit(e, x->op == BEBA_OP_SEQ_LT ? "beba_seq_lt(" : "beba_seq_leq(");
+        beba_emit_value(e, a);
+        beba_emit(e, ", ");
+        beba_emit_value(e, b);
+        beba_emit(e, ")");
         return;
     }
     if (a->type.width > 64 || b->type.width > 64) {
         static const char *const names[] = {"EQ", "NE", "LT", "LE", "GT", "GE"};
 
-        emit(e, "beba_compare(BEBA_OP_%s, ", names[x->op - BEBA_OP_EQ]);
-        emit_wide(e, a);
-        emit(e, ", ");
-        emit_wide(e, b);
-        emit(e, ")");
+        beba_emit(e, "beba_compare(BEBA_OP_%s, ", names[x->op - BEBA_OP_EQ]);
+        beba_emit_wide(e, a);
+        beba_emit(e, ", ");
+        beba_emit_wide(e, b);
+        beba_emit(e, ")");
         return;
     }
-    emit_value(e, a);
-    emit(e, " %s ", beba_ops[x->op].name);
-    emit_value(e, b);
+    beba_emit_value(e, a);
+    beba_emit(e, " %s ", beba_ops[x->op].name);
+    beba_emit_value(e, b);
 }
 
 static void compare(struct emit *e, const struct beba_expr *x)
@@ -324,14 +325,14 @@ static void compare(struct emit *e, const struct beba_expr *x)
     r.layers &= ~(1u << BEBA_LAYER_META);
     if (r.fickle || (r.depends && (r.layers || r.lets))) {
         e->absent = beba_arena_printf(&e->arena, "absent_%u", e->n_temps++);
-        emit(e, "({ bool %s = false; bool b_%s = ", e->absent, e->absent);
+        beba_emit(e, "({ bool %s = false; bool b_%s = ", e->absent, e->absent);
         compare_values(e, x);
-        emit(e, "; b_%s && !%s; })", e->absent, e->absent);
+        beba_emit(e, "; b_%s && !%s; })", e->absent, e->absent);
         e->absent = outer;
         return;
     }
     e->absent = NULL;
-    emit(e, "(");
+    beba_emit(e, "(");
     layers_there(e, r.layers & ~e->known);
     for (unsigned i = 0; i < x->n_args; i++)
         lets_there(e, x->arg[i]);
@@ -339,7 +340,7 @@ static void compare(struct emit *e, const struct beba_expr *x)
         if (r.layers >> i & 1)
             e->known |= beba_layer_implies((enum beba_layer)i);
     compare_values(e, x);
-    emit(e, ")");
+    beba_emit(e, ")");
     e->known = known;
     e->absent = outer;
 }
@@ -348,48 +349,48 @@ static void compare(struct emit *e, const struct beba_expr *x)
 
 static void call(struct emit *e, const char *function, const struct beba_expr *x)
 {
-    emit(e, "%s(", function);
+    beba_emit(e, "%s(", function);
     for (unsigned i = 0; i < x->n_args; i++) {
-        emit(e, "%s", i ? ", " : "");
-        emit_value(e, x->arg[i]);
+        beba_emit(e, "%s", i ? ", " : "");
+        beba_emit_value(e, x->arg[i]);
     }
-    emit(e, ")");
+    beba_emit(e, ")");
 }
 
 static void infix(struct emit *e, const char *operator, const struct beba_expr * x)
 {
-    emit(e, "((uint64_t)");
-    emit_value(e, x->arg[0]);
-    emit(e, " %s ", operator);
-    emit_value(e, x->arg[1]);
-    emit(e, ")");
+    beba_emit(e, "((uint64_t)");
+    beba_emit_value(e, x->arg[0]);
+    beba_emit(e, " %s ", operator);
+    beba_emit_value(e, x->arg[1]);
+    beba_emit(e, ")");
 }
 
 static void hash(struct emit *e, const struct beba_expr *x)
 {
     unsigned n = e->n_temps++;
 
-    emit(e, "({ uint32_t h_%u = 0, n_%u = 0; ", n, n);
+    beba_emit(e, "({ uint32_t h_%u = 0, n_%u = 0; ", n, n);
     for (unsigned i = 0; i < x->n_args; i++) {
-        emit(e, "h_%u = beba_hash_value(h_%u, ", n, n);
-        emit_wide(e, x->arg[i]);
-        emit(e, ", %u, &n_%u); ", x->arg[i]->type.width, n);
+        beba_emit(e, "h_%u = beba_hash_value(h_%u, ", n, n);
+        beba_emit_wide(e, x->arg[i]);
+        beba_emit(e, ", %u, &n_%u); ", x->arg[i]->type.width, n);
     }
-    emit(e, "(uint64_t)beba_hash_end(h_%u, n_%u); })", n, n);
+    beba_emit(e, "(uint64_t)beba_hash_end(h_%u, n_%u); })", n, n);
 }
 
 static void logic(struct emit *e, const struct beba_expr *x)
 {
     uint32_t known = e->known;
 
-    emit(e, "(");
-    emit_truth(e, x->arg[0]);
-    emit(e, " %s ", x->op == BEBA_OP_LAND ? "&&" : "||");
+    beba_emit(e, "(");
+    beba_emit_truth(e, x->arg[0]);
+    beba_emit(e, " %s ", x->op == BEBA_OP_LAND ? "&&" : "||");
     if (x->op == BEBA_OP_LAND)
         e->known |= surely(x->arg[0]);
-    emit_truth(e, x->arg[1]);
+    beba_emit_truth(e, x->arg[1]);
     e->known = known;
-    emit(e, ")");
+    beba_emit(e, ")");
 }
 
 static void cell_number(struct emit *e, uint32_t array, const struct beba_expr *row,
@@ -399,20 +400,20 @@ static void cell_number(struct emit *e, uint32_t array, const struct beba_expr *
     uint32_t rows = a->rows ? a->rows : 1, columns = a->columns ? a->columns : 1;
 
     if (column) {
-        emit(e, "beba_cell2(");
-        emit_value(e, row);
-        emit(e, ", ");
-        emit_value(e, column);
-        emit(e, ", %" PRIu32 ", %" PRIu32 ")", rows, columns);
+        beba_emit(e, "beba_cell2(");
+        beba_emit_value(e, row);
+        beba_emit(e, ", ");
+        beba_emit_value(e, column);
+        beba_emit(e, ", %" PRIu32 ", %" PRIu32 ")", rows, columns);
     } else {
-        emit(e, "beba_cell(");
-        emit_value(e, row);
-        emit(e, ", %" PRIu64 ")", (uint64_t)columns);
+        beba_emit(e, "beba_cell(");
+        beba_emit_value(e, row);
+        beba_emit(e, ", %" PRIu64 ")", (uint64_t)columns);
     }
 }
 
-void emit_cell_index(struct emit *e, uint32_t array, const struct beba_expr *row,
-                     const struct beba_expr *column)
+void beba_emit_cell_index(struct emit *e, uint32_t array, const struct beba_expr *row,
+                          const struct beba_expr *column)
 {
     cell_number(e, array, row, column);
 }
@@ -430,16 +431,16 @@ static void operation(struct emit *e, const struct beba_expr *x)
 
     switch ((enum beba_op)x->op) {
     case BEBA_OP_INV:
-        emit(e, "(~(uint64_t)");
-        emit_value(e, x->arg[0]);
+        beba_emit(e, "(~(uint64_t)");
+        beba_emit_value(e, x->arg[0]);
         if (width < 64)
-            emit(e, " & 0x%" PRIx64 "ull", beba_mask64(width));
-        emit(e, ")");
+            beba_emit(e, " & 0x%" PRIx64 "ull", beba_mask64(width));
+        beba_emit(e, ")");
         break;
     case BEBA_OP_NEG:
-        emit(e, "(0ull - ");
-        emit_value(e, x->arg[0]);
-        emit(e, ")");
+        beba_emit(e, "(0ull - ");
+        beba_emit_value(e, x->arg[0]);
+        beba_emit(e, ")");
         break;
     case BEBA_OP_ADD:
     case BEBA_OP_SUB:
@@ -451,18 +452,18 @@ static void operation(struct emit *e, const struct beba_expr *x)
         break;
     case BEBA_OP_SHL:
     case BEBA_OP_SHR:
-        emit(e, "((uint64_t)");
-        emit_value(e, x->arg[0]);
-        emit(e, x->op == BEBA_OP_SHL ? " << (" : " >> (");
-        emit_value(e, x->arg[1]);
-        emit(e, " & 63))");
+        beba_emit(e, "((uint64_t)");
+        beba_emit_value(e, x->arg[0]);
+        beba_emit(e, x->op == BEBA_OP_SHL ? " << (" : " >> (");
+        beba_emit_value(e, x->arg[1]);
+        beba_emit(e, " & 63))");
         break;
     default:
         call(e, functions[x->op], x);
     }
 }
 
-void emit_value(struct emit *e, const struct beba_expr *x)
+void beba_emit_value(struct emit *e, const struct beba_expr *x)
 {
     if (is_comparison(x->op)) {
         compare(e, x);
@@ -476,44 +477,44 @@ void emit_value(struct emit *e, const struct beba_expr *x)
         field(e, x->id, false);
         break;
     case BEBA_OP_REG:
-        emit(e, x->type.width > 64 ? "f->%s.%s.lo" : "(uint64_t)f->%s.%s",
-             e->t->two_keys ? "read" : "regs", emit_reg_name(e, e->t, x->id));
+        beba_emit(e, x->type.width > 64 ? "f->%s.%s.lo" : "(uint64_t)f->%s.%s",
+                  e->t->two_keys ? "read" : "regs", beba_emit_reg_name(e, e->t, x->id));
         break;
     case BEBA_OP_LET:
         let(e, x->id);
         if (e->t->let_type[x->id].width > 64)
-            emit(e, ".lo");
+            beba_emit(e, ".lo");
         break;
     case BEBA_OP_GLOBAL:
-        emit(e, "shared->%s%s", emit_global_name(e, x->id),
-             e->p->global[x->id].type.width > 64 ? ".lo" : "");
+        beba_emit(e, "shared->%s%s", beba_emit_global_name(e, x->id),
+                  e->p->global[x->id].type.width > 64 ? ".lo" : "");
         break;
     case BEBA_OP_STATE:
         state_of(e, x->id);
         break;
     case BEBA_OP_FORWARD:
-        emit(e, "f->forward");
+        beba_emit(e, "f->forward");
         break;
     case BEBA_OP_PRESENT:
-        emit(e, "HAS(%s)", layer_ids[x->id]);
+        beba_emit(e, "HAS(%s)", layer_ids[x->id]);
         break;
     case BEBA_OP_RANDOM:
-        emit(e, "beba_draw(x, ");
-        emit_value(e, x->arg[0]);
-        emit(e, ")");
+        beba_emit(e, "beba_draw(x, ");
+        beba_emit_value(e, x->arg[0]);
+        beba_emit(e, ")");
         break;
     case BEBA_OP_NOT:
-        emit(e, "!");
-        emit_truth(e, x->arg[0]);
+        beba_emit(e, "!");
+        beba_emit_truth(e, x->arg[0]);
         break;
     case BEBA_OP_MAP4:
-        emit_wide(e, x);
-        emit(e, ".lo");
+        beba_emit_wide(e, x);
+        beba_emit(e, ".lo");
         break;
     case BEBA_OP_ARRAY:
-        emit(e, "(uint64_t)shared->%s[", emit_array_name(e, x->id));
+        beba_emit(e, "(uint64_t)shared->%s[", beba_emit_array_name(e, x->id));
         cell_number(e, x->id, x->arg[0], x->n_args > 1 ? x->arg[1] : NULL);
-        emit(e, "]");
+        beba_emit(e, "]");
         break;
     case BEBA_OP_LAND:
     case BEBA_OP_LOR:
@@ -528,55 +529,56 @@ void emit_value(struct emit *e, const struct beba_expr *x)
 }
 
 /* As a condition: parenthesised where it must be. */
-void emit_truth(struct emit *e, const struct beba_expr *x)
+void beba_emit_truth(struct emit *e, const struct beba_expr *x)
 {
-    emit_value(e, x);
+    beba_emit_value(e, x);
 }
 
-void emit_wide(struct emit *e, const struct beba_expr *x)
+void beba_emit_wide(struct emit *e, const struct beba_expr *x)
 {
     if (x->op == BEBA_OP_CONST) {
         number(e, x->k, true);
     } else if (x->op == BEBA_OP_FIELD && beba_fields[x->id].type.width > 64) {
         field(e, x->id, true);
     } else if (x->op == BEBA_OP_REG && x->type.width > 64) {
-        emit(e, "f->%s.%s", e->t->two_keys ? "read" : "regs", emit_reg_name(e, e->t, x->id));
+        beba_emit(e, "f->%s.%s", e->t->two_keys ? "read" : "regs",
+                  beba_emit_reg_name(e, e->t, x->id));
     } else if (x->op == BEBA_OP_LET && e->t->let_type[x->id].width > 64) {
         let(e, x->id);
     } else if (x->op == BEBA_OP_GLOBAL && e->p->global[x->id].type.width > 64) {
-        emit(e, "shared->%s", emit_global_name(e, x->id));
+        beba_emit(e, "shared->%s", beba_emit_global_name(e, x->id));
     } else if (x->op == BEBA_OP_MAP4) {
-        emit(e, "beba_u128(0, 0xffff00000000ull | (uint32_t)");
-        emit_value(e, x->arg[0]);
-        emit(e, ")");
+        beba_emit(e, "beba_u128(0, 0xffff00000000ull | (uint32_t)");
+        beba_emit_value(e, x->arg[0]);
+        beba_emit(e, ")");
     } else {
-        emit(e, "beba_u128(0, ");
-        emit_value(e, x);
-        emit(e, ")");
+        beba_emit(e, "beba_u128(0, ");
+        beba_emit_value(e, x);
+        beba_emit(e, ")");
     }
 }
 
-void emit_let(struct emit *e, uint32_t slot, const struct beba_expr *x)
+void beba_emit_let(struct emit *e, uint32_t slot, const struct beba_expr *x)
 {
-    const char *name = emit_let_name(e, slot);
+    const char *name = beba_emit_let_name(e, slot);
     bool lacks = e->facts[e->ti].may_lack[slot];
 
-    emit_indent(e);
+    beba_emit_indent(e);
     if (lacks) {
-        emit(e, "f->lacks_%s = false;\n", name);
-        emit_indent(e);
+        beba_emit(e, "f->lacks_%s = false;\n", name);
+        beba_emit_indent(e);
         e->absent = beba_arena_printf(&e->arena, "f->lacks_%s", name);
     }
-    emit(e, "f->let_%s = ", name);
+    beba_emit(e, "f->let_%s = ", name);
     if (e->t->let_type[slot].width > 64)
-        emit_wide(e, x);
+        beba_emit_wide(e, x);
     else
-        emit_value(e, x);
-    emit(e, ";\n");
+        beba_emit_value(e, x);
+    beba_emit(e, ";\n");
     e->absent = NULL;
 }
 
-const char *emit_combine(unsigned assign)
+const char *beba_emit_combine(unsigned assign)
 {
     static const char *const operators[] = {
         [BEBA_SET] = "",  [BEBA_ADD] = "+", [BEBA_SUB] = "-",

@@ -48,7 +48,7 @@ static void look_at_body(struct look *l, const struct beba_body *body);
 static void look_at_stmt(struct look *l, const struct beba_stmt *s)
 {
     l->weight += s->kind >= BEBA_STMT_NOTIFY && s->kind != BEBA_STMT_COUNT ? 20 : 1;
-    if (s->kind == BEBA_STMT_LET && emit_may_lack(l->f, s->value))
+    if (s->kind == BEBA_STMT_LET && beba_emit_may_lack(l->f, s->value))
         l->f->may_lack[s->id] = true;
     l->f->assigns |= s->kind == BEBA_STMT_ASSIGN && s->lvalue == BEBA_LV_REG;
     l->f->goes |= s->kind == BEBA_STMT_GOTO;
@@ -89,7 +89,7 @@ static uint32_t look_at_rule(struct look *l, const struct beba_rule *r)
     return l->weight;
 }
 
-uint32_t emit_rule_weight(const struct beba_rule *r)
+uint32_t beba_emit_rule_weight(const struct beba_rule *r)
 {
     struct table_facts f = {0};
     struct look l = {.f = &f};
@@ -145,7 +145,7 @@ static int table_facts(struct emit *e, uint32_t i, struct beba_error *err)
 
     if (!weight)
         return beba_error_set(err, -ENOMEM, "out of memory");
-    f->name = emit_name(e, t->name, "table", i);
+    f->name = beba_emit_name(e, t->name, "table", i);
     f->keyed = t->lookup.kind != BEBA_KEY_NONE;
     f->steps = f->keyed ? chain_length(t) : 0;
     f->timed = f->steps > 0;
@@ -166,7 +166,7 @@ static int table_facts(struct emit *e, uint32_t i, struct beba_error *err)
     return 0;
 }
 
-int emit_facts(struct emit *e, struct beba_error *err)
+int beba_emit_facts(struct emit *e, struct beba_error *err)
 {
     int rc = 0;
 

@@ -18,9 +18,10 @@ static void put_field(struct emit *e, const struct beba_key *key, unsigned i, ui
     bool wide = width > 64;
 
     if (wide)
-        emit_line(e, "struct beba_u128 v%u = ASK_WIDE(%s, absent);", i, field_ids[key->field[i]]);
+        beba_emit_line(e, "struct beba_u128 v%u = ASK_WIDE(%s, absent);", i,
+                       field_ids[key->field[i]]);
     else
-        emit_line(e, "uint64_t v%u = ASK(%s, absent);", i, field_ids[key->field[i]]);
+        beba_emit_line(e, "uint64_t v%u = ASK(%s, absent);", i, field_ids[key->field[i]]);
     for (uint32_t word = at / 4; word * 4 < at + bytes; word++) {
         /* how far the field's end is to the left of the word's end, in bits */
         int shift = ((int)(word * 4 + 4) - (int)(at + bytes)) * 8;
@@ -37,41 +38,42 @@ static void put_field(struct emit *e, const struct beba_key *key, unsigned i, ui
             v = beba_arena_printf(&e->arena, "v%u.lo", i);
         }
         if (shift > 0)
-            emit_line(e, "w%" PRIu32 " |= beba_be32((uint32_t)(%s << %d));", word, v, shift);
+            beba_emit_line(e, "w%" PRIu32 " |= beba_be32((uint32_t)(%s << %d));", word, v, shift);
         else if (shift < 0)
-            emit_line(e, "w%" PRIu32 " |= beba_be32((uint32_t)(%s >> %d));", word, v, -shift);
+            beba_emit_line(e, "w%" PRIu32 " |= beba_be32((uint32_t)(%s >> %d));", word, v, -shift);
         else
-            emit_line(e, "w%" PRIu32 " |= beba_be32((uint32_t)%s);", word, v);
+            beba_emit_line(e, "w%" PRIu32 " |= beba_be32((uint32_t)%s);", word, v);
     }
 }
 
-void emit_key(struct emit *e, uint32_t i, const struct beba_key *key, const char *which)
+void beba_emit_key(struct emit *e, uint32_t i, const struct beba_key *key, const char *which)
 {
     const char *name = e->facts[i].name;
     uint32_t at = 0;
 
-    emit_blank(e);
-    emit_line(e, "/* The %s key of machine %s; false when the packet has none. */", which, name);
-    emit_line(e, "BEBA_INLINE bool %s_key_%s(beba_ctx *ctx, struct beba_run *x,", which, name);
-    emit_line(e, "                           uint32_t *key, bool *backward)");
-    emit_line(e, "{");
+    beba_emit_blank(e);
+    beba_emit_line(e, "/* The %s key of machine %s; false when the packet has none. */", which,
+                   name);
+    beba_emit_line(e, "BEBA_INLINE bool %s_key_%s(beba_ctx *ctx, struct beba_run *x,", which, name);
+    beba_emit_line(e, "                           uint32_t *key, bool *backward)");
+    beba_emit_line(e, "{");
     e->indent++;
     if (key->kind == BEBA_KEY_CONNECTION) {
-        emit_line(e, "return beba_key_connection(ctx, x, key, backward);");
+        beba_emit_line(e, "return beba_key_connection(ctx, x, key, backward);");
     } else {
-        emit_line(e, "bool absent = false;");
-        emit_blank(e);
-        emit_line(e, "*backward = false;");
+        beba_emit_line(e, "bool absent = false;");
+        beba_emit_blank(e);
+        beba_emit_line(e, "*backward = false;");
         for (uint32_t word = 0; word < key->padded / 4; word++)
-            emit_line(e, "uint32_t w%" PRIu32 " = 0;", word);
+            beba_emit_line(e, "uint32_t w%" PRIu32 " = 0;", word);
         for (unsigned f = 0; f < key->n_fields; f++) {
             put_field(e, key, f, at);
             at += (beba_fields[key->field[f]].type.width + 7u) / 8;
         }
         for (uint32_t word = 0; word < key->padded / 4; word++)
-            emit_line(e, "key[%" PRIu32 "] = w%" PRIu32 ";", word, word);
-        emit_line(e, "return !absent;");
+            beba_emit_line(e, "key[%" PRIu32 "] = w%" PRIu32 ";", word, word);
+        beba_emit_line(e, "return !absent;");
     }
     e->indent--;
-    emit_line(e, "}");
+    beba_emit_line(e, "}");
 }

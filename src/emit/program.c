@@ -51,47 +51,51 @@ static void shared_type(struct emit *e)
 {
     const struct beba_pipeline *p = e->p;
 
-    emit_blank(e);
-    emit_line(e, "struct shared {");
-    emit_line(e, "    struct beba_object_shared head;");
+    beba_emit_blank(e);
+    beba_emit_line(e, "struct shared {");
+    beba_emit_line(e, "    struct beba_object_shared head;");
     for (uint32_t i = 0; i < p->n_globals; i++)
-        emit_line(e, "    %s %s;", p->global[i].type.width > 64 ? "struct beba_u128" : "uint64_t",
-                  emit_global_name(e, i));
+        beba_emit_line(e, "    %s %s;",
+                       p->global[i].type.width > 64 ? "struct beba_u128" : "uint64_t",
+                       beba_emit_global_name(e, i));
     for (uint32_t i = 0; i < p->n_sets; i++)
         if (e->layout.set[i])
-            emit_line(e, "    uint64_t set_%" PRIu32 "[1024]; /* %s */", i,
-                      emit_name(e, p->set[i].name, "set", i));
+            beba_emit_line(e, "    uint64_t set_%" PRIu32 "[1024]; /* %s */", i,
+                           beba_emit_name(e, p->set[i].name, "set", i));
     for (uint32_t i = 0; i < p->n_arrays; i++) {
         const struct beba_array *a = &p->array[i];
 
-        emit_line(e, "    %s %s[%" PRIu64 "] __attribute__((aligned(8)));",
-                  e->layout.cell_size[i] == 4 ? "uint32_t" : "uint64_t", emit_array_name(e, i),
-                  (uint64_t)(a->rows ? a->rows : 1) * (a->columns ? a->columns : 1));
+        beba_emit_line(e, "    %s %s[%" PRIu64 "] __attribute__((aligned(8)));",
+                       e->layout.cell_size[i] == 4 ? "uint32_t" : "uint64_t",
+                       beba_emit_array_name(e, i),
+                       (uint64_t)(a->rows ? a->rows : 1) * (a->columns ? a->columns : 1));
     }
-    emit_line(e, "} __attribute__((aligned(8)));");
-    emit_line(e, "_Static_assert(sizeof(struct shared) == %" PRIu64 ", \"\");",
-              e->layout.shared_size);
+    beba_emit_line(e, "} __attribute__((aligned(8)));");
+    beba_emit_line(e, "_Static_assert(sizeof(struct shared) == %" PRIu64 ", \"\");",
+                   e->layout.shared_size);
 }
 
 static void cpu_type(struct emit *e)
 {
     const struct beba_pipeline *p = e->p;
 
-    emit_blank(e);
-    emit_line(e, "struct cpu {");
-    emit_line(e, "    struct beba_object_cpu head;");
-    emit_line(e, "    struct beba_object_table table[%" PRIu32 "];", p->n_tables);
+    beba_emit_blank(e);
+    beba_emit_line(e, "struct cpu {");
+    beba_emit_line(e, "    struct beba_object_cpu head;");
+    beba_emit_line(e, "    struct beba_object_table table[%" PRIu32 "];", p->n_tables);
     if (p->n_rules)
-        emit_line(e, "    struct beba_object_counter rule[%" PRIu32 "];", p->n_rules);
+        beba_emit_line(e, "    struct beba_object_counter rule[%" PRIu32 "];", p->n_rules);
     if (p->n_counters)
-        emit_line(e, "    struct beba_object_counter counter[%" PRIu32 "];", p->n_counters);
-    emit_line(e, "    struct beba_scratch scratch;");
-    emit_line(e, "    uint8_t spare[%" PRIu32 " - sizeof(struct beba_scratch)];",
-              e->layout.cpu_size - e->layout.scratch);
-    emit_line(e, "};");
-    emit_line(e, "_Static_assert(__builtin_offsetof(struct cpu, scratch) == %" PRIu32 ", \"\");",
-              e->layout.scratch);
-    emit_line(e, "_Static_assert(sizeof(struct cpu) == %" PRIu32 ", \"\");", e->layout.cpu_size);
+        beba_emit_line(e, "    struct beba_object_counter counter[%" PRIu32 "];", p->n_counters);
+    beba_emit_line(e, "    struct beba_scratch scratch;");
+    beba_emit_line(e, "    uint8_t spare[%" PRIu32 " - sizeof(struct beba_scratch)];",
+                   e->layout.cpu_size - e->layout.scratch);
+    beba_emit_line(e, "};");
+    beba_emit_line(e,
+                   "_Static_assert(__builtin_offsetof(struct cpu, scratch) == %" PRIu32 ", \"\");",
+                   e->layout.scratch);
+    beba_emit_line(e, "_Static_assert(sizeof(struct cpu) == %" PRIu32 ", \"\");",
+                   e->layout.cpu_size);
 }
 
 /* Maps --------------------------------------------------------------------------------------- */
@@ -101,22 +105,24 @@ static void flow_maps(struct emit *e)
     for (uint32_t i = 0; i < e->p->n_tables; i++) {
         if (!e->facts[i].keyed)
             continue;
-        emit_blank(e);
-        emit_line(e, "/* Flows of machine %s, up to %" PRIu64 ". */", e->facts[i].name,
-                  e->p->table[i].capacity);
-        emit_line(e, "struct region_%" PRIu32 " {", i);
-        emit_line(e, "    uint8_t bytes[%" PRIu64 " + BEBA_OBJECT_SLACK];", e->layout.region[i]);
-        emit_line(e, "};");
-        emit_line(e, "BEBA_ARRAY(flows_%" PRIu32 ", 1, struct region_%" PRIu32 ");%s", i, i,
-                  e->p->table[i].per_cpu ? " /* the loader makes it one a possible CPU */" : "");
-        emit_blank(e);
-        emit_line(e, "BEBA_INLINE struct beba_ft *region_of_%s(void)", e->facts[i].name);
-        emit_line(e, "{");
-        emit_line(e, "    uint32_t i = %s;",
-                  e->p->table[i].per_cpu ? "bpf_get_smp_processor_id()" : "0");
-        emit_blank(e);
-        emit_line(e, "    return bpf_map_lookup_elem(&flows_%" PRIu32 ", &i);", i);
-        emit_line(e, "}");
+        beba_emit_blank(e);
+        beba_emit_line(e, "/* Flows of machine %s, up to %" PRIu64 ". */", e->facts[i].name,
+                       e->p->table[i].capacity);
+        beba_emit_line(e, "struct region_%" PRIu32 " {", i);
+        beba_emit_line(e, "    uint8_t bytes[%" PRIu64 " + BEBA_OBJECT_SLACK];",
+                       e->layout.region[i]);
+        beba_emit_line(e, "};");
+        beba_emit_line(e, "BEBA_ARRAY(flows_%" PRIu32 ", 1, struct region_%" PRIu32 ");%s", i, i,
+                       e->p->table[i].per_cpu ? " /* the loader makes it one a possible CPU */"
+                                              : "");
+        beba_emit_blank(e);
+        beba_emit_line(e, "BEBA_INLINE struct beba_ft *region_of_%s(void)", e->facts[i].name);
+        beba_emit_line(e, "{");
+        beba_emit_line(e, "    uint32_t i = %s;",
+                       e->p->table[i].per_cpu ? "bpf_get_smp_processor_id()" : "0");
+        beba_emit_blank(e);
+        beba_emit_line(e, "    return bpf_map_lookup_elem(&flows_%" PRIu32 ", &i);", i);
+        beba_emit_line(e, "}");
     }
 }
 
@@ -125,9 +131,9 @@ static void set_maps(struct emit *e)
     for (uint32_t i = 0; i < e->p->n_sets; i++) {
         if (e->layout.set[i])
             continue;
-        emit_blank(e);
-        emit_line(e, "/* Set %s. */", emit_name(e, e->p->set[i].name, "set", i));
-        emit_line(e, "BEBA_SET(set_%" PRIu32 ", %u);", i, (e->p->set[i].type.width + 7u) / 8);
+        beba_emit_blank(e);
+        beba_emit_line(e, "/* Set %s. */", beba_emit_name(e, e->p->set[i].name, "set", i));
+        beba_emit_line(e, "BEBA_SET(set_%" PRIu32 ", %u);", i, (e->p->set[i].type.width + 7u) / 8);
     }
 }
 
@@ -135,42 +141,43 @@ static void set_maps(struct emit *e)
 
 static void shapes(struct emit *e)
 {
-    emit_blank(e);
-    emit_line(e, "#include \"base/timeout.h\"");
-    emit_blank(e);
-    emit_line(e, "/* What state/ft_shared.h does seldom: a function a machine. */");
+    beba_emit_blank(e);
+    beba_emit_line(e, "#include \"base/timeout.h\"");
+    beba_emit_blank(e);
+    beba_emit_line(e, "/* What state/ft_shared.h does seldom: a function a machine. */");
     for (uint32_t i = 0; i < e->p->n_tables; i++) {
         const struct beba_table *t = &e->p->table[i];
         const char *name = e->facts[i].name;
 
         if (!e->facts[i].keyed)
             continue;
-        emit_line(e, "struct key_%s {", name);
-        emit_line(e, "    uint32_t word[%" PRIu32 "];", t->lookup.padded / 4);
-        emit_line(e, "};");
-        emit_line(e, "int due_%s(struct beba_seen *seen, uint64_t now);", name);
-        emit_line(e,
-                  "#define SHAPE_%s BEBA_SHAPE(%" PRIu32 ", %" PRIu32 ", %" PRIu32 ", %" PRIu32
-                  ", %" PRIu64 "ull, %d)",
-                  name, i, t->lookup.size, t->regs_size, t->n_states, e->layout.region[i],
-                  t->per_cpu);
+        beba_emit_line(e, "struct key_%s {", name);
+        beba_emit_line(e, "    uint32_t word[%" PRIu32 "];", t->lookup.padded / 4);
+        beba_emit_line(e, "};");
+        beba_emit_line(e, "int due_%s(struct beba_seen *seen, uint64_t now);", name);
+        beba_emit_line(e,
+                       "#define SHAPE_%s BEBA_SHAPE(%" PRIu32 ", %" PRIu32 ", %" PRIu32 ", %" PRIu32
+                       ", %" PRIu64 "ull, %d)",
+                       name, i, t->lookup.size, t->regs_size, t->n_states, e->layout.region[i],
+                       t->per_cpu);
     }
-    emit_blank(e);
-    emit_line(e, "BEBA_INLINE void beba_due(uint32_t table, struct beba_seen *seen, uint64_t now)");
-    emit_line(e, "{");
-    emit_line(e, "    switch (table) {");
+    beba_emit_blank(e);
+    beba_emit_line(
+        e, "BEBA_INLINE void beba_due(uint32_t table, struct beba_seen *seen, uint64_t now)");
+    beba_emit_line(e, "{");
+    beba_emit_line(e, "    switch (table) {");
     for (uint32_t i = 0; i < e->p->n_tables; i++) {
         if (!e->facts[i].keyed)
             continue;
-        emit_line(e, "    case %" PRIu32 ":", i);
+        beba_emit_line(e, "    case %" PRIu32 ":", i);
         if (e->facts[i].timed)
-            emit_line(e, "        due_%s(seen, now);", e->facts[i].name);
+            beba_emit_line(e, "        due_%s(seen, now);", e->facts[i].name);
         else
-            emit_line(e, "        seen->expired = false;");
-        emit_line(e, "        break;");
+            beba_emit_line(e, "        seen->expired = false;");
+        beba_emit_line(e, "        break;");
     }
-    emit_line(e, "    }");
-    emit_line(e, "}");
+    beba_emit_line(e, "    }");
+    beba_emit_line(e, "}");
 }
 
 /* Timeouts that are due are applied to what was read from an entry. */
@@ -178,17 +185,17 @@ static void due(struct emit *e, uint32_t i)
 {
     const char *name = e->facts[i].name;
 
-    emit_blank(e);
-    emit_line(e, "__attribute__((noinline)) int due_%s(struct beba_seen *seen, uint64_t now)",
-              name);
-    emit_line(e, "{");
-    emit_line(e, "    struct beba_ft *ft = region_of_%s();", name);
-    emit_blank(e);
-    emit_line(e, "    if (!ft || !seen)");
-    emit_line(e, "        return 0;");
-    emit_line(e, "    beba_ft_apply_as(ft, SHAPE_%s, seen, now);", name);
-    emit_line(e, "    return 0;");
-    emit_line(e, "}");
+    beba_emit_blank(e);
+    beba_emit_line(e, "__attribute__((noinline)) int due_%s(struct beba_seen *seen, uint64_t now)",
+                   name);
+    beba_emit_line(e, "{");
+    beba_emit_line(e, "    struct beba_ft *ft = region_of_%s();", name);
+    beba_emit_blank(e);
+    beba_emit_line(e, "    if (!ft || !seen)");
+    beba_emit_line(e, "        return 0;");
+    beba_emit_line(e, "    beba_ft_apply_as(ft, SHAPE_%s, seen, now);", name);
+    beba_emit_line(e, "    return 0;");
+    beba_emit_line(e, "}");
 }
 
 /* A line for each part of what machine i does seldom; emit/rt/flow.h has what is in it. */
@@ -206,7 +213,7 @@ static void rare_parts(struct emit *e, uint32_t i, const char *indent, const cha
 
     for (size_t k = 0; k < sizeof(part) / sizeof(part[0]); k++)
         if (part[k].has)
-            emit_line(e, "%s%s(%s, %s)", indent, what, part[k].name, facts->name);
+            beba_emit_line(e, "%s%s(%s, %s)", indent, what, part[k].name, facts->name);
 }
 
 static void rare(struct emit *e)
@@ -214,20 +221,21 @@ static void rare(struct emit *e)
     for (uint32_t i = 0; i < e->p->n_tables; i++)
         if (e->facts[i].keyed)
             rare_parts(e, i, "", "BEBA_RARE_FUNCTION");
-    emit_line(e, "BEBA_INLINE uint64_t beba_rare(uint32_t table, uint32_t op, const uint32_t *key, "
-                 "uint64_t hash,");
-    emit_line(e, "                               uint64_t now, uint64_t token)");
-    emit_line(e, "{");
+    beba_emit_line(
+        e, "BEBA_INLINE uint64_t beba_rare(uint32_t table, uint32_t op, const uint32_t *key, "
+           "uint64_t hash,");
+    beba_emit_line(e, "                               uint64_t now, uint64_t token)");
+    beba_emit_line(e, "{");
     for (uint32_t i = 0; i < e->p->n_tables; i++) {
         if (!e->facts[i].keyed)
             continue;
-        emit_line(e, "    if (table == %" PRIu32 ")", i);
-        emit_line(e, "        switch (op) {");
+        beba_emit_line(e, "    if (table == %" PRIu32 ")", i);
+        beba_emit_line(e, "        switch (op) {");
         rare_parts(e, i, "            ", "BEBA_RARE_CASE");
-        emit_line(e, "        }");
+        beba_emit_line(e, "        }");
     }
-    emit_line(e, "    return token;");
-    emit_line(e, "}");
+    beba_emit_line(e, "    return token;");
+    beba_emit_line(e, "}");
 }
 
 static void control(struct emit *e)
@@ -240,25 +248,25 @@ static void control(struct emit *e)
         if (!e->facts[i].keyed)
             continue;
         any = true;
-        emit_blank(e);
-        emit_line(e, "/* What user space asks for in machine %s. */", name);
-        emit_line(e, "BEBA_CONTROL(%s)", name);
+        beba_emit_blank(e);
+        beba_emit_line(e, "/* What user space asks for in machine %s. */", name);
+        beba_emit_line(e, "BEBA_CONTROL(%s)", name);
     }
     if (!any)
         return;
-    emit_blank(e);
-    emit_line(e, "BEBA_INLINE int beba_control_table(struct beba_object_command *c)");
-    emit_line(e, "{");
-    emit_line(e, "    switch (c->table) {");
+    beba_emit_blank(e);
+    beba_emit_line(e, "BEBA_INLINE int beba_control_table(struct beba_object_command *c)");
+    beba_emit_line(e, "{");
+    beba_emit_line(e, "    switch (c->table) {");
     for (uint32_t i = 0; i < e->p->n_tables; i++)
         if (e->facts[i].keyed)
-            emit_line(e, "    case %" PRIu32 ":\n        return control_%s(c);", i,
-                      e->facts[i].name);
-    emit_line(e, "    }");
-    emit_line(e, "    return -BEBA_EINVAL;");
-    emit_line(e, "}");
-    emit_blank(e);
-    emit_line(e, "BEBA_CONTROL_PROGRAM");
+            beba_emit_line(e, "    case %" PRIu32 ":\n        return control_%s(c);", i,
+                           e->facts[i].name);
+    beba_emit_line(e, "    }");
+    beba_emit_line(e, "    return -BEBA_EINVAL;");
+    beba_emit_line(e, "}");
+    beba_emit_blank(e);
+    beba_emit_line(e, "BEBA_CONTROL_PROGRAM");
 }
 
 /* The program -------------------------------------------------------------------------------- */
@@ -267,39 +275,40 @@ static void start(struct emit *e)
 {
     const char *file = e->opts->file ? e->opts->file : e->p->name;
 
-    emit(e, "/* ");
-    emit_comment(e, file ? file : "A program");
-    emit(e, ", compiled by beba for %s: do not change. */\n", beba_target_name(e->target));
-    emit_line(e, "#define BEBA_TARGET_%s 1", e->target == BEBA_TARGET_XDP ? "XDP" : "TC");
+    beba_emit(e, "/* ");
+    beba_emit_comment(e, file ? file : "A program");
+    beba_emit(e, ", compiled by beba for %s: do not change. */\n", beba_target_name(e->target));
+    beba_emit_line(e, "#define BEBA_TARGET_%s 1", e->target == BEBA_TARGET_XDP ? "XDP" : "TC");
     if (e->random)
-        emit_line(e, "#define BEBA_DRAWS 1");
-    emit_line(e, "#define BEBA_WANT 0x%" PRIx32 "u /* layers */", e->layers);
+        beba_emit_line(e, "#define BEBA_DRAWS 1");
+    beba_emit_line(e, "#define BEBA_WANT 0x%" PRIx32 "u /* layers */", e->layers);
     if (e->edits)
-        emit_line(e, "#define BEBA_EDITS 1");
+        beba_emit_line(e, "#define BEBA_EDITS 1");
     if (e->reads_port)
-        emit_line(e, "#define BEBA_READS_PORT 1");
+        beba_emit_line(e, "#define BEBA_READS_PORT 1");
     if (!e->reads_now && e->shortest >= TICK_TIMEOUT)
-        emit_line(e, "#define BEBA_TICK 1 /* nothing needs the time better than that */");
-    emit_line(e, "#include \"emit/rt/start.h\"");
+        beba_emit_line(e, "#define BEBA_TICK 1 /* nothing needs the time better than that */");
+    beba_emit_line(e, "#include \"emit/rt/start.h\"");
 }
 
 static void main_function(struct emit *e)
 {
-    emit_blank(e);
-    emit_line(e, "BEBA_SECTION(\"%s\") int beba_main(beba_ctx *ctx)",
-              e->target == BEBA_TARGET_XDP ? "xdp" : "tc");
-    emit_line(e, "{");
-    emit_line(e, "    BEBA_BEGIN;");
-    emit_blank(e);
+    beba_emit_blank(e);
+    beba_emit_line(e, "BEBA_SECTION(\"%s\") int beba_main(beba_ctx *ctx)",
+                   e->target == BEBA_TARGET_XDP ? "xdp" : "tc");
+    beba_emit_line(e, "{");
+    beba_emit_line(e, "    BEBA_BEGIN;");
+    beba_emit_blank(e);
     for (uint32_t i = 0; i < e->p->n_tables; i++) {
-        emit_line(e, "    table_%s(ctx, x%s);", e->facts[i].name, e->global ? "" : ", cpu, shared");
+        beba_emit_line(e, "    table_%s(ctx, x%s);", e->facts[i].name,
+                       e->global ? "" : ", cpu, shared");
         if (i + 1 < e->p->n_tables)
-            emit_line(e, "    if (x->verdict != BEBA_VERDICT_NEXT)\n        goto end;");
+            beba_emit_line(e, "    if (x->verdict != BEBA_VERDICT_NEXT)\n        goto end;");
     }
     if (e->p->n_tables > 1)
-        emit_line(e, "end:");
-    emit_line(e, "    return beba_end(ctx, x, &cpu->head, &shared->head, &cpu->scratch);");
-    emit_line(e, "}");
+        beba_emit_line(e, "end:");
+    beba_emit_line(e, "    return beba_end(ctx, x, &cpu->head, &shared->head, &cpu->scratch);");
+    beba_emit_line(e, "}");
 }
 
 /* A string literal a line. */
@@ -309,17 +318,17 @@ static void literal(struct emit *e, const char *text, size_t n)
         unsigned char c = (unsigned char)text[i];
 
         if (!i || text[i - 1] == '\n')
-            emit(e, i ? "\"\n        \"" : "\"");
+            beba_emit(e, i ? "\"\n        \"" : "\"");
         if (c == '\n')
-            emit(e, "\\n");
+            beba_emit(e, "\\n");
         else if (c == '"' || c == '\\' || c == '?')
-            emit(e, "\\%c", c);
+            beba_emit(e, "\\%c", c);
         else if (c < ' ' || c > '~')
-            emit(e, "\\%03o", c);
+            beba_emit(e, "\\%03o", c);
         else
             beba_strbuf_putc(e->out, (char)c);
     }
-    emit(e, n ? "\"" : "\"\"");
+    beba_emit(e, n ? "\"" : "\"\"");
 }
 
 /* The source text, for whoever looks at the object later. */
@@ -328,23 +337,23 @@ static void text_section(struct emit *e)
     const char *file = e->opts->file ? e->opts->file : "";
     size_t n = strlen(file);
 
-    emit_blank(e);
-    emit_line(e, "struct beba_meta_value {");
-    emit_line(e, "    struct beba_object_meta head;");
-    emit_line(e, "    char text[%zu];", e->opts->text_size + 1);
-    emit_line(e, "};");
-    emit_line(e, "BEBA_ARRAY(beba_meta, 1, struct beba_meta_value);");
-    emit_blank(e);
-    emit_line(e, "const struct beba_meta_value beba_text BEBA_SECTION(\"beba.text\") = {");
-    emit_line(e, "    .head = {BEBA_OBJECT_MAGIC, BEBA_OBJECT_VERSION, %u, %zu, 0,", e->target,
-              e->opts->text_size);
-    emit(e, "             ");
+    beba_emit_blank(e);
+    beba_emit_line(e, "struct beba_meta_value {");
+    beba_emit_line(e, "    struct beba_object_meta head;");
+    beba_emit_line(e, "    char text[%zu];", e->opts->text_size + 1);
+    beba_emit_line(e, "};");
+    beba_emit_line(e, "BEBA_ARRAY(beba_meta, 1, struct beba_meta_value);");
+    beba_emit_blank(e);
+    beba_emit_line(e, "const struct beba_meta_value beba_text BEBA_SECTION(\"beba.text\") = {");
+    beba_emit_line(e, "    .head = {BEBA_OBJECT_MAGIC, BEBA_OBJECT_VERSION, %u, %zu, 0,", e->target,
+                   e->opts->text_size);
+    beba_emit(e, "             ");
     literal(e, n < 256 ? file : file + n - 255, n < 256 ? n : 255);
-    emit(e, "},\n    .text =\n        ");
+    beba_emit(e, "},\n    .text =\n        ");
     literal(e, e->opts->text ? e->opts->text : "", e->opts->text ? e->opts->text_size : 0);
-    emit(e, ",\n};\n");
-    emit_blank(e);
-    emit_line(e, "char beba_license[] BEBA_SECTION(\"license\") = \"Dual BSD/GPL\";");
+    beba_emit(e, ",\n};\n");
+    beba_emit_blank(e);
+    beba_emit_line(e, "char beba_license[] BEBA_SECTION(\"license\") = \"Dual BSD/GPL\";");
 }
 
 static void program(struct emit *e)
@@ -352,33 +361,33 @@ static void program(struct emit *e)
     start(e);
     shared_type(e);
     cpu_type(e);
-    emit_blank(e);
-    emit_line(e, "#include \"emit/rt/maps.h\"");
+    beba_emit_blank(e);
+    beba_emit_line(e, "#include \"emit/rt/maps.h\"");
     flow_maps(e);
     set_maps(e);
     shapes(e);
-    emit_blank(e);
-    emit_line(e, "#include \"emit/rt/run.h\"");
-    emit_blank(e);
+    beba_emit_blank(e);
+    beba_emit_line(e, "#include \"emit/rt/run.h\"");
+    beba_emit_blank(e);
     rare(e);
     for (uint32_t i = 0; i < e->p->n_tables; i++)
-        emit_table_types(e, i);
+        beba_emit_table_types(e, i);
     for (uint32_t i = 0; i < e->p->n_tables; i++) {
         const struct beba_table *t = &e->p->table[i];
 
         if (!e->facts[i].keyed)
             continue;
-        emit_key(e, i, &t->lookup, "lookup");
+        beba_emit_key(e, i, &t->lookup, "lookup");
         if (t->two_keys)
-            emit_key(e, i, &t->update, "update");
+            beba_emit_key(e, i, &t->update, "update");
         if (e->facts[i].timed)
             due(e, i);
     }
     for (uint32_t i = 0; i < e->p->n_tables; i++)
         if (e->facts[i].peeked && e->facts[i].keyed)
-            emit_peek(e, i);
+            beba_emit_peek(e, i);
     for (uint32_t i = 0; i < e->p->n_tables; i++)
-        emit_table(e, i);
+        beba_emit_table(e, i);
     main_function(e);
     control(e);
     text_section(e);
@@ -413,7 +422,7 @@ int beba_emit_c(const struct beba_pipeline *p, enum beba_target target,
     if (!rc)
         rc = beba_object_layout(p, &e.arena, &e.layout, err);
     if (!rc)
-        rc = emit_facts(&e, err);
+        rc = beba_emit_facts(&e, err);
     if (!rc)
         program(&e);
     if (!rc && out->failed)

@@ -18,33 +18,33 @@ static void match(struct emit *e, const struct beba_match *m)
     bool wide = beba_fields[m->field].type.width > 64;
     unsigned n = e->n_temps++;
 
-    emit(e, "({ bool a_%u = false; ", n);
+    beba_emit(e, "({ bool a_%u = false; ", n);
     if (wide)
-        emit(e,
-             "bool b_%u = beba_matches(ASK_WIDE(%s, a_%u), beba_u128(0x%" PRIx64 "ull, 0x%" PRIx64
-             "ull), beba_u128(0x%" PRIx64 "ull, 0x%" PRIx64 "ull)); ",
-             n, id, n, m->value.hi, m->value.lo, m->mask.hi, m->mask.lo);
+        beba_emit(e,
+                  "bool b_%u = beba_matches(ASK_WIDE(%s, a_%u), beba_u128(0x%" PRIx64
+                  "ull, 0x%" PRIx64 "ull), beba_u128(0x%" PRIx64 "ull, 0x%" PRIx64 "ull)); ",
+                  n, id, n, m->value.hi, m->value.lo, m->mask.hi, m->mask.lo);
     else
-        emit(e, "bool b_%u = (ASK(%s, a_%u) & 0x%" PRIx64 "ull) == 0x%" PRIx64 "ull; ", n, id, n,
-             m->mask.lo, m->value.lo);
-    emit(e, "b_%u && !a_%u; })", n, n);
+        beba_emit(e, "bool b_%u = (ASK(%s, a_%u) & 0x%" PRIx64 "ull) == 0x%" PRIx64 "ull; ", n, id,
+                  n, m->mask.lo, m->value.lo);
+    beba_emit(e, "b_%u && !a_%u; })", n, n);
 }
 
 static void condition(struct emit *e, const struct beba_rule *r)
 {
-    emit_indent(e);
-    emit(e, "if (");
+    beba_emit_indent(e);
+    beba_emit(e, "if (");
     for (uint32_t i = 0; i < r->n_matches; i++) {
-        emit(e, "%s", i ? " && " : "");
+        beba_emit(e, "%s", i ? " && " : "");
         match(e, &r->match[i]);
     }
     if (r->guard) {
-        emit(e, "%s", r->n_matches ? " && " : "");
-        emit_truth(e, r->guard);
+        beba_emit(e, "%s", r->n_matches ? " && " : "");
+        beba_emit_truth(e, r->guard);
     }
     if (!r->n_matches && !r->guard)
-        emit(e, "1");
-    emit(e, ") {\n");
+        beba_emit(e, "1");
+    beba_emit(e, ") {\n");
 }
 
 static void rule(struct emit *e, const struct beba_rule *r)
@@ -52,27 +52,28 @@ static void rule(struct emit *e, const struct beba_rule *r)
     const struct table_facts *facts = &e->facts[e->ti];
 
     for (uint32_t i = 0; i < r->lets.n; i++) {
-        emit_at(e, r->lets.stmt[i].loc);
-        emit_let(e, r->lets.stmt[i].id, r->lets.stmt[i].value);
+        beba_emit_at(e, r->lets.stmt[i].loc);
+        beba_emit_let(e, r->lets.stmt[i].id, r->lets.stmt[i].value);
     }
     if (r->label) {
-        emit_indent(e);
-        emit(e, "/* ");
-        emit_comment(e, r->label);
-        emit(e, " */\n");
+        beba_emit_indent(e);
+        beba_emit(e, "/* ");
+        beba_emit_comment(e, r->label);
+        beba_emit(e, " */\n");
     }
-    emit_at(e, r->loc);
+    beba_emit_at(e, r->loc);
     condition(e, r);
     e->indent++;
     if (r->creates && facts->keyed && e->t->full == BEBA_FULL_REFUSE)
-        emit_line(e, "ROOM();");
-    emit_line(e, "x->rule = %" PRIu32 "; beba_count(&cpu->rule[%" PRIu32 "], x);", r->id, r->id);
-    emit_body(e, &r->body);
+        beba_emit_line(e, "ROOM();");
+    beba_emit_line(e, "x->rule = %" PRIu32 "; beba_count(&cpu->rule[%" PRIu32 "], x);", r->id,
+                   r->id);
+    beba_emit_body(e, &r->body);
     if (!beba_body_decides(&r->body))
-        emit_line(e, "goto ran;");
+        beba_emit_line(e, "goto ran;");
     e->indent--;
-    emit_line(e, "}");
-    emit_here(e);
+    beba_emit_line(e, "}");
+    beba_emit_here(e);
 }
 
 static bool of_one_state(const struct beba_rule *r)
@@ -103,23 +104,23 @@ static void switch_of(struct emit *e, const struct beba_rule *r, uint32_t n)
     for (uint32_t i = 0; i < n; i++)
         sorted[i] = &r[i];
     qsort(sorted, n, sizeof(struct beba_rule *), by_state);
-    emit_line(e, "switch (%s) {", e->facts[e->ti].keyed ? "f->seen" : "0");
+    beba_emit_line(e, "switch (%s) {", e->facts[e->ti].keyed ? "f->seen" : "0");
     for (uint32_t i = 0; i < n; i++) {
         if (!i || sorted[i]->state != state) {
             if (i)
-                emit_line(e, "    break;");
+                beba_emit_line(e, "    break;");
             state = sorted[i]->state;
-            emit_indent(e);
-            emit(e, "case %" PRIu32 ": /* ", state);
-            emit_comment(e, state < e->t->n_states ? e->t->state[state].name : "");
-            emit(e, " */\n");
+            beba_emit_indent(e);
+            beba_emit(e, "case %" PRIu32 ": /* ", state);
+            beba_emit_comment(e, state < e->t->n_states ? e->t->state[state].name : "");
+            beba_emit(e, " */\n");
         }
         e->indent++;
         rule(e, sorted[i]);
         e->indent--;
     }
-    emit_line(e, "    break;");
-    emit_line(e, "}");
+    beba_emit_line(e, "    break;");
+    beba_emit_line(e, "}");
 }
 
 static void rules(struct emit *e, const struct beba_rule *r, uint32_t n)
@@ -134,12 +135,12 @@ static void rules(struct emit *e, const struct beba_rule *r, uint32_t n)
             continue;
         }
         if (r[i].state_mask) {
-            emit_line(e, "if ((f->seen & 0x%" PRIx32 ") == 0x%" PRIx32 ") {", r[i].state_mask,
-                      r[i].state);
+            beba_emit_line(e, "if ((f->seen & 0x%" PRIx32 ") == 0x%" PRIx32 ") {", r[i].state_mask,
+                           r[i].state);
             e->indent++;
             rule(e, &r[i]);
             e->indent--;
-            emit_line(e, "}");
+            beba_emit_line(e, "}");
         } else if (!r[i].state) {
             rule(e, &r[i]);
         }
@@ -153,7 +154,7 @@ static uint32_t chunk_end(const struct beba_table *t, uint32_t first)
     uint32_t weight = 0, i = first;
 
     while (i < t->n_rules && i - first < RULES_CHUNK) {
-        weight += emit_rule_weight(&t->rule[i]);
+        weight += beba_emit_rule_weight(&t->rule[i]);
         if (i > first && weight > WEIGHT_CHUNK)
             break;
         i++;
@@ -161,7 +162,7 @@ static uint32_t chunk_end(const struct beba_table *t, uint32_t first)
     return i;
 }
 
-void emit_rules(struct emit *e)
+void beba_emit_rules(struct emit *e)
 {
     const struct table_facts *facts = &e->facts[e->ti];
     uint32_t n = 0;
@@ -171,20 +172,20 @@ void emit_rules(struct emit *e)
         return;
     }
     for (uint32_t i = 0; i < e->t->n_rules; i = chunk_end(e->t, i), n++) {
-        emit_line(e, "switch (rules_%s_%" PRIu32 "(ctx, x, f)) {", facts->name, n);
-        emit_line(e, "case RAN:");
-        emit_line(e, "    goto ran;");
+        beba_emit_line(e, "switch (rules_%s_%" PRIu32 "(ctx, x, f)) {", facts->name, n);
+        beba_emit_line(e, "case RAN:");
+        beba_emit_line(e, "    goto ran;");
         if (facts->keyed && facts->creates && e->t->full == BEBA_FULL_REFUSE) {
-            emit_line(e, "case FULL:");
-            emit_line(e, "    goto full;");
-            emit_line(e, "case BUSY:");
-            emit_line(e, "    goto busy;");
+            beba_emit_line(e, "case FULL:");
+            beba_emit_line(e, "    goto full;");
+            beba_emit_line(e, "case BUSY:");
+            beba_emit_line(e, "    goto busy;");
         }
-        emit_line(e, "}");
+        beba_emit_line(e, "}");
     }
 }
 
-void emit_chunks(struct emit *e)
+void beba_emit_chunks(struct emit *e)
 {
     const struct table_facts *facts = &e->facts[e->ti];
     uint32_t n = 0, end;
@@ -193,32 +194,32 @@ void emit_chunks(struct emit *e)
         return;
     for (uint32_t i = 0; i < e->t->n_rules; i = end, n++) {
         end = chunk_end(e->t, i);
-        emit_blank(e);
-        emit_line(e, "/* Rules %" PRIu32 " to %" PRIu32 " of machine %s. */", e->t->rule[i].id,
-                  e->t->rule[end - 1].id, facts->name);
-        emit_line(e,
-                  "__attribute__((noinline)) int rules_%s_%" PRIu32
-                  "(beba_ctx *ctx, struct beba_run *x, struct frame_%s *f)",
-                  facts->name, n, facts->name);
-        emit_line(e, "{");
+        beba_emit_blank(e);
+        beba_emit_line(e, "/* Rules %" PRIu32 " to %" PRIu32 " of machine %s. */", e->t->rule[i].id,
+                       e->t->rule[end - 1].id, facts->name);
+        beba_emit_line(e,
+                       "__attribute__((noinline)) int rules_%s_%" PRIu32
+                       "(beba_ctx *ctx, struct beba_run *x, struct frame_%s *f)",
+                       facts->name, n, facts->name);
+        beba_emit_line(e, "{");
         e->indent++;
-        emit_line(e, "ENTER;");
+        beba_emit_line(e, "ENTER;");
         if (facts->keyed)
-            emit_keys_in_scratch(e, e->ti);
-        emit_line(e, "BEBA_KEEP(ctx, x, f);");
-        emit_line(e, "if (!f)");
-        emit_line(e, "    return NEITHER;");
+            beba_emit_keys_in_scratch(e, e->ti);
+        beba_emit_line(e, "BEBA_KEEP(ctx, x, f);");
+        beba_emit_line(e, "if (!f)");
+        beba_emit_line(e, "    return NEITHER;");
         rules(e, e->t->rule + i, end - i);
-        emit_line(e, "return NEITHER;");
-        emit_line(e, "ran: __attribute__((unused));");
-        emit_line(e, "return RAN;");
+        beba_emit_line(e, "return NEITHER;");
+        beba_emit_line(e, "ran: __attribute__((unused));");
+        beba_emit_line(e, "return RAN;");
         if (facts->keyed && facts->creates && e->t->full == BEBA_FULL_REFUSE) {
-            emit_line(e, "full: __attribute__((unused));");
-            emit_line(e, "return FULL;");
-            emit_line(e, "busy: __attribute__((unused));");
-            emit_line(e, "return BUSY;");
+            beba_emit_line(e, "full: __attribute__((unused));");
+            beba_emit_line(e, "return FULL;");
+            beba_emit_line(e, "busy: __attribute__((unused));");
+            beba_emit_line(e, "return BUSY;");
         }
         e->indent--;
-        emit_line(e, "}");
+        beba_emit_line(e, "}");
     }
 }

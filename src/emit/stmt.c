@@ -16,32 +16,32 @@ static const char *const field_ids[] = {
 static void assign_reg(struct emit *e, const struct beba_stmt *s)
 {
     const struct beba_reg *r = &e->t->reg[s->id];
-    const char *name = emit_reg_name(e, e->t, s->id);
+    const char *name = beba_emit_reg_name(e, e->t, s->id);
     const char *type = r->size == 1   ? "uint8_t"
                        : r->size == 2 ? "uint16_t"
                        : r->size == 4 ? "uint32_t"
                                       : "uint64_t";
     bool masked = r->type.width < r->size * 8;
 
-    emit_indent(e);
-    emit(e, "f->regs.%s = ", name);
+    beba_emit_indent(e);
+    beba_emit(e, "f->regs.%s = ", name);
     if (r->size == 16) {
-        emit_wide(e, s->value);
-        emit(e, ", f->dirty = true;\n");
+        beba_emit_wide(e, s->value);
+        beba_emit(e, ", f->dirty = true;\n");
         return;
     }
-    emit(e, "(%s)(", type);
+    beba_emit(e, "(%s)(", type);
     if (masked)
-        emit(e, "(");
+        beba_emit(e, "(");
     if (s->assign != BEBA_SET)
-        emit(e, "(uint64_t)f->%s.%s %s ", e->t->two_keys ? "read" : "regs", name,
-             emit_combine(s->assign));
-    emit(e, "(");
-    emit_value(e, s->value);
-    emit(e, ")");
+        beba_emit(e, "(uint64_t)f->%s.%s %s ", e->t->two_keys ? "read" : "regs", name,
+                  beba_emit_combine(s->assign));
+    beba_emit(e, "(");
+    beba_emit_value(e, s->value);
+    beba_emit(e, ")");
     if (masked)
-        emit(e, ") & 0x%" PRIx64 "ull", beba_mask64(r->type.width));
-    emit(e, "), f->dirty = true;\n");
+        beba_emit(e, ") & 0x%" PRIx64 "ull", beba_mask64(r->type.width));
+    beba_emit(e, "), f->dirty = true;\n");
 }
 
 /* Globals and cells -------------------------------------------------------------------------- */
@@ -62,51 +62,52 @@ static void combine_shared(struct emit *e, const char *at, unsigned size, unsign
     const char *type = size == 4 ? "uint32_t" : "uint64_t";
 
     if (assign == BEBA_SET)
-        emit_line(e, "*%s = (%s)(v & 0x%" PRIx64 "ull);", at, type, beba_mask64(width));
+        beba_emit_line(e, "*%s = (%s)(v & 0x%" PRIx64 "ull);", at, type, beba_mask64(width));
     else if (width == size * 8)
-        emit_line(e, "%s(%s, (%s)%sv);", functions[assign], at, type,
-                  assign == BEBA_SUB ? "-" : "");
+        beba_emit_line(e, "%s(%s, (%s)%sv);", functions[assign], at, type,
+                       assign == BEBA_SUB ? "-" : "");
     else if (assign == BEBA_ADD || assign == BEBA_SUB)
-        emit_line(e, "BEBA_CHANGE(%s, (old %s v) & 0x%" PRIx64 "ull);", at, emit_combine(assign),
-                  beba_mask64(width));
+        beba_emit_line(e, "BEBA_CHANGE(%s, (old %s v) & 0x%" PRIx64 "ull);", at,
+                       beba_emit_combine(assign), beba_mask64(width));
     else
-        emit_line(e, "%s(%s, (%s)(v & 0x%" PRIx64 "ull));", functions[assign], at, type,
-                  beba_mask64(width));
+        beba_emit_line(e, "%s(%s, (%s)(v & 0x%" PRIx64 "ull));", functions[assign], at, type,
+                       beba_mask64(width));
 }
 
 static void assign_global(struct emit *e, const struct beba_stmt *s)
 {
     const struct beba_global *g = &e->p->global[s->id];
-    const char *name = emit_global_name(e, s->id);
+    const char *name = beba_emit_global_name(e, s->id);
 
-    emit_indent(e);
+    beba_emit_indent(e);
     if (g->type.width > 64) {
-        emit(e, "shared->%s = ", name);
-        emit_wide(e, s->value);
-        emit(e, ";\n");
+        beba_emit(e, "shared->%s = ", name);
+        beba_emit_wide(e, s->value);
+        beba_emit(e, ";\n");
         return;
     }
-    emit(e, "{ uint64_t v = ");
-    emit_value(e, s->value);
-    emit(e, ";\n");
+    beba_emit(e, "{ uint64_t v = ");
+    beba_emit_value(e, s->value);
+    beba_emit(e, ";\n");
     combine_shared(e, beba_arena_printf(&e->arena, "&shared->%s", name), 8, g->type.width,
                    s->assign);
-    emit_line(e, "}");
+    beba_emit_line(e, "}");
 }
 
 static void assign_cell(struct emit *e, const struct beba_stmt *s)
 {
     const struct beba_array *a = &e->p->array[s->id];
 
-    emit_indent(e);
-    emit(e, "{ uint64_t i = ");
-    emit_cell_index(e, s->id, s->index[0], s->index[1]);
-    emit(e, ", v = ");
-    emit_value(e, s->value);
-    emit(e, ";\n");
-    combine_shared(e, beba_arena_printf(&e->arena, "&shared->%s[i]", emit_array_name(e, s->id)),
+    beba_emit_indent(e);
+    beba_emit(e, "{ uint64_t i = ");
+    beba_emit_cell_index(e, s->id, s->index[0], s->index[1]);
+    beba_emit(e, ", v = ");
+    beba_emit_value(e, s->value);
+    beba_emit(e, ";\n");
+    combine_shared(e,
+                   beba_arena_printf(&e->arena, "&shared->%s[i]", beba_emit_array_name(e, s->id)),
                    e->layout.cell_size[s->id], a->type.width, s->assign);
-    emit_line(e, "}");
+    beba_emit_line(e, "}");
 }
 
 /* Fields ------------------------------------------------------------------------------------- */
@@ -115,18 +116,19 @@ static void assign_field(struct emit *e, const struct beba_stmt *s)
 {
     const char *id = field_ids[s->id];
 
-    emit_indent(e);
+    beba_emit_indent(e);
     if (s->assign == BEBA_SET) {
-        emit(e, "WRITE(%s, ", id);
-        emit_wide(e, s->value);
-        emit(e, ");\n");
+        beba_emit(e, "WRITE(%s, ", id);
+        beba_emit_wide(e, s->value);
+        beba_emit(e, ");\n");
         return;
     }
-    emit(e, "{ bool absent = false; struct beba_u128 v = ");
-    emit_wide(e, s->value);
-    emit(e, "; uint64_t old = ASK(%s, absent);\n", id);
-    emit_indent(e);
-    emit(e, "if (!absent) { v.lo = old %s v.lo; WRITE(%s, v); } }\n", emit_combine(s->assign), id);
+    beba_emit(e, "{ bool absent = false; struct beba_u128 v = ");
+    beba_emit_wide(e, s->value);
+    beba_emit(e, "; uint64_t old = ASK(%s, absent);\n", id);
+    beba_emit_indent(e);
+    beba_emit(e, "if (!absent) { v.lo = old %s v.lo; WRITE(%s, v); } }\n",
+              beba_emit_combine(s->assign), id);
 }
 
 static void assign(struct emit *e, const struct beba_stmt *s)
@@ -149,7 +151,7 @@ static void assign(struct emit *e, const struct beba_stmt *s)
 
 /* The others --------------------------------------------------------------------------------- */
 
-void emit_verdict(struct emit *e, const struct beba_verdict *v)
+void beba_emit_verdict(struct emit *e, const struct beba_verdict *v)
 {
     static const char *const names[] = {
         [BEBA_VERDICT_NONE] = "NONE",   [BEBA_VERDICT_PASS] = "PASS",
@@ -158,50 +160,50 @@ void emit_verdict(struct emit *e, const struct beba_verdict *v)
         [BEBA_VERDICT_PUNT] = "PUNT",   [BEBA_VERDICT_NEXT] = "NEXT",
     };
 
-    emit_indent(e);
-    emit(e, "x->verdict = BEBA_VERDICT_%s;", names[v->kind]);
+    beba_emit_indent(e);
+    beba_emit(e, "x->verdict = BEBA_VERDICT_%s;", names[v->kind]);
     if (v->port) {
-        emit(e, " x->port = (uint32_t)");
-        emit_value(e, v->port);
-        emit(e, ";");
+        beba_emit(e, " x->port = (uint32_t)");
+        beba_emit_value(e, v->port);
+        beba_emit(e, ";");
     } else if (v->kind == BEBA_VERDICT_REPLY) {
-        emit(e, " x->port = x->p.in_port;");
+        beba_emit(e, " x->port = x->p.in_port;");
     }
-    emit(e, "\n");
+    beba_emit(e, "\n");
 }
 
 static void notify(struct emit *e, const struct beba_stmt *s)
 {
-    emit_indent(e);
-    emit(e, "{ struct beba_object_event *event;");
+    beba_emit_indent(e);
+    beba_emit(e, "{ struct beba_object_event *event;");
     for (unsigned i = 0; i < s->n_args; i++) {
         bool wide = s->args[i]->type.width > 64;
 
-        emit(e, " %s arg%u = ", wide ? "struct beba_u128" : "uint64_t", i);
+        beba_emit(e, " %s arg%u = ", wide ? "struct beba_u128" : "uint64_t", i);
         if (wide)
-            emit_wide(e, s->args[i]);
+            beba_emit_wide(e, s->args[i]);
         else
-            emit_value(e, s->args[i]);
-        emit(e, ";");
+            beba_emit_value(e, s->args[i]);
+        beba_emit(e, ";");
     }
-    emit(e, "\n");
-    emit_line(e, "event = beba_event_new(x, &cpu->head, BEBA_EVENT_NOTIFY, x->p.now);");
-    emit_line(e, "if (event) {");
+    beba_emit(e, "\n");
+    beba_emit_line(e, "event = beba_event_new(x, &cpu->head, BEBA_EVENT_NOTIFY, x->p.now);");
+    beba_emit_line(e, "if (event) {");
     e->indent++;
-    emit_line(e, "event->rule = x->rule;");
-    emit_line(e, "event->notice = %" PRIu32 ";", s->id);
-    emit_line(e, "event->n_args = %u;", s->n_args);
+    beba_emit_line(e, "event->rule = x->rule;");
+    beba_emit_line(e, "event->notice = %" PRIu32 ";", s->id);
+    beba_emit_line(e, "event->n_args = %u;", s->n_args);
     for (unsigned i = 0; i < s->n_args; i++)
-        emit_line(e,
-                  s->args[i]->type.width > 64 ? "event->arg[%u] = arg%u;"
-                                              : "event->arg[%u] = beba_u128(0, arg%u);",
-                  i, i);
+        beba_emit_line(e,
+                       s->args[i]->type.width > 64 ? "event->arg[%u] = arg%u;"
+                                                   : "event->arg[%u] = beba_u128(0, arg%u);",
+                       i, i);
     if (e->facts[e->ti].keyed)
-        emit_line(e, "beba_event_key(event, k->key, %" PRIu32 ", %" PRIu32 ");", e->t->lookup.size,
-                  e->t->lookup.padded);
-    emit_line(e, "beba_event_send(event);");
+        beba_emit_line(e, "beba_event_key(event, k->key, %" PRIu32 ", %" PRIu32 ");",
+                       e->t->lookup.size, e->t->lookup.padded);
+    beba_emit_line(e, "beba_event_send(event);");
     e->indent--;
-    emit_line(e, "} }");
+    beba_emit_line(e, "} }");
 }
 
 static void edit(struct emit *e, const struct beba_stmt *s)
@@ -213,49 +215,49 @@ static void edit(struct emit *e, const struct beba_stmt *s)
         [BEBA_STMT_POP_MPLS] = "beba_run_pop_mpls",
     };
 
-    emit_indent(e);
-    emit(e, "cpu->head.edit_failed += %s(ctx, x", names[s->kind]);
+    beba_emit_indent(e);
+    beba_emit(e, "cpu->head.edit_failed += %s(ctx, x", names[s->kind]);
     if (s->kind != BEBA_STMT_POP_VLAN)
-        emit(e, ", %" PRIu32, s->id);
+        beba_emit(e, ", %" PRIu32, s->id);
     if (s->value) {
-        emit(e, ", ");
-        emit_value(e, s->value);
+        beba_emit(e, ", ");
+        beba_emit_value(e, s->value);
     }
-    emit(e, ") != 0;\n");
+    beba_emit(e, ") != 0;\n");
 }
 
 static void go(struct emit *e, const struct beba_stmt *s)
 {
-    emit_indent(e);
-    emit(e, "f->state = %" PRIu32 ", f->went = true; /* ", s->id);
-    emit_comment(e, e->t->state[s->id].name);
-    emit(e, " */\n");
+    beba_emit_indent(e);
+    beba_emit(e, "f->state = %" PRIu32 ", f->went = true; /* ", s->id);
+    beba_emit_comment(e, e->t->state[s->id].name);
+    beba_emit(e, " */\n");
 }
 
 static void branch(struct emit *e, const struct beba_stmt *s)
 {
-    emit_indent(e);
-    emit(e, "if (");
-    emit_truth(e, s->value);
-    emit(e, ") {\n");
+    beba_emit_indent(e);
+    beba_emit(e, "if (");
+    beba_emit_truth(e, s->value);
+    beba_emit(e, ") {\n");
     e->indent++;
-    emit_body(e, &s->then);
+    beba_emit_body(e, &s->then);
     e->indent--;
     if (s->otherwise.n) {
-        emit_line(e, "} else {");
+        beba_emit_line(e, "} else {");
         e->indent++;
-        emit_body(e, &s->otherwise);
+        beba_emit_body(e, &s->otherwise);
         e->indent--;
     }
-    emit_line(e, "}");
+    beba_emit_line(e, "}");
 }
 
 static void one_value(struct emit *e, const char *before, const struct beba_expr *v)
 {
-    emit_indent(e);
-    emit(e, "%s", before);
-    emit_value(e, v);
-    emit(e, ");\n");
+    beba_emit_indent(e);
+    beba_emit(e, "%s", before);
+    beba_emit_value(e, v);
+    beba_emit(e, ");\n");
 }
 
 static void stmt(struct emit *e, const struct beba_stmt *s)
@@ -263,13 +265,13 @@ static void stmt(struct emit *e, const struct beba_stmt *s)
     static const char *const swaps[BEBA_N_LAYERS] = {
         [BEBA_LAYER_ETH] = "ETH", [BEBA_LAYER_IP] = "IP", [BEBA_LAYER_L4] = "L4"};
 
-    emit_at(e, s->loc);
+    beba_emit_at(e, s->loc);
     switch ((enum beba_stmt_kind)s->kind) {
     case BEBA_STMT_ASSIGN:
         assign(e, s);
         break;
     case BEBA_STMT_LET:
-        emit_let(e, s->id, s->value);
+        beba_emit_let(e, s->id, s->value);
         break;
     case BEBA_STMT_IF:
         branch(e, s);
@@ -278,8 +280,8 @@ static void stmt(struct emit *e, const struct beba_stmt *s)
         go(e, s);
         break;
     case BEBA_STMT_VERDICT:
-        emit_verdict(e, &s->verdict);
-        emit_line(e, "goto ran;");
+        beba_emit_verdict(e, &s->verdict);
+        beba_emit_line(e, "goto ran;");
         break;
     case BEBA_STMT_MIRROR:
         one_value(e, "beba_run_mirror(ctx, x, &cpu->head, ", s->value);
@@ -288,7 +290,7 @@ static void stmt(struct emit *e, const struct beba_stmt *s)
         notify(e, s);
         break;
     case BEBA_STMT_COUNT:
-        emit_line(e, "beba_count(&cpu->counter[%" PRIu32 "], x);", s->id);
+        beba_emit_line(e, "beba_count(&cpu->counter[%" PRIu32 "], x);", s->id);
         break;
     case BEBA_STMT_PUSH_VLAN:
     case BEBA_STMT_POP_VLAN:
@@ -298,9 +300,9 @@ static void stmt(struct emit *e, const struct beba_stmt *s)
         break;
     case BEBA_STMT_SWAP:
         if (swaps[s->id])
-            emit_line(e, "beba_run_swap(ctx, x, BEBA_LAYER_%s);", swaps[s->id]);
+            beba_emit_line(e, "beba_run_swap(ctx, x, BEBA_LAYER_%s);", swaps[s->id]);
         else
-            emit_line(e, "beba_run_swap(ctx, x, %" PRIu32 ");", s->id);
+            beba_emit_line(e, "beba_run_swap(ctx, x, %" PRIu32 ");", s->id);
         break;
     case BEBA_STMT_QUEUE:
         one_value(e, "beba_run_queue(ctx, ", s->value);
@@ -310,7 +312,7 @@ static void stmt(struct emit *e, const struct beba_stmt *s)
     }
 }
 
-void emit_body(struct emit *e, const struct beba_body *body)
+void beba_emit_body(struct emit *e, const struct beba_body *body)
 {
     for (uint32_t i = 0; i < body->n; i++)
         stmt(e, &body->stmt[i]);

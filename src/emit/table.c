@@ -23,23 +23,25 @@ static void regs_type(struct emit *e, uint32_t i)
     const struct beba_table *t = &e->p->table[i];
     uint32_t used = 0;
 
-    emit_blank(e);
-    emit_line(e, "/* The registers of machine %s, as they lie in an entry. */", e->facts[i].name);
-    emit_line(e, "struct regs_%s {", e->facts[i].name);
+    beba_emit_blank(e);
+    beba_emit_line(e, "/* The registers of machine %s, as they lie in an entry. */",
+                   e->facts[i].name);
+    beba_emit_line(e, "struct regs_%s {", e->facts[i].name);
     for (uint32_t size = 16; size; size /= 2) {
         for (uint32_t r = 0; r < t->n_regs; r++) {
             if (t->reg[r].size != size)
                 continue;
-            emit_line(e, "    %s %s;", reg_type(size), emit_reg_name(e, t, r));
+            beba_emit_line(e, "    %s %s;", reg_type(size), beba_emit_reg_name(e, t, r));
             used = t->reg[r].offset + size;
         }
     }
     if (used < t->regs_size)
-        emit_line(e, "    uint8_t zeros[%" PRIu32 "];", t->regs_size - used);
-    emit_line(e, "} __attribute__((aligned(8)));");
+        beba_emit_line(e, "    uint8_t zeros[%" PRIu32 "];", t->regs_size - used);
+    beba_emit_line(e, "} __attribute__((aligned(8)));");
     for (uint32_t r = 0; r < t->n_regs; r++)
-        emit_line(e, "_Static_assert(__builtin_offsetof(struct regs_%s, %s) == %" PRIu32 ", \"\");",
-                  e->facts[i].name, emit_reg_name(e, t, r), t->reg[r].offset);
+        beba_emit_line(
+            e, "_Static_assert(__builtin_offsetof(struct regs_%s, %s) == %" PRIu32 ", \"\");",
+            e->facts[i].name, beba_emit_reg_name(e, t, r), t->reg[r].offset);
 }
 
 static void frame_type(struct emit *e, uint32_t i)
@@ -47,43 +49,44 @@ static void frame_type(struct emit *e, uint32_t i)
     const struct beba_table *t = &e->p->table[i];
     const struct table_facts *facts = &e->facts[i];
 
-    emit_blank(e);
+    beba_emit_blank(e);
     if (facts->keyed) {
-        emit_line(
+        beba_emit_line(
             e, "/* Its keys, of which other functions are told; the frame stays in registers. */");
-        emit_line(e, "struct keys_%s {", facts->name);
-        emit_line(e, "    uint32_t key[%" PRIu32 "] __attribute__((aligned(8)));",
-                  t->lookup.padded / 4);
+        beba_emit_line(e, "struct keys_%s {", facts->name);
+        beba_emit_line(e, "    uint32_t key[%" PRIu32 "] __attribute__((aligned(8)));",
+                       t->lookup.padded / 4);
         if (t->two_keys)
-            emit_line(e, "    uint32_t update[%" PRIu32 "] __attribute__((aligned(8)));",
-                      t->update.padded / 4);
-        emit_line(e, "};");
+            beba_emit_line(e, "    uint32_t update[%" PRIu32 "] __attribute__((aligned(8)));",
+                           t->update.padded / 4);
+        beba_emit_line(e, "};");
     }
-    emit_line(e, "/* What is known of a packet while machine %s runs. */", facts->name);
-    emit_line(e, "struct frame_%s {", facts->name);
+    beba_emit_line(e, "/* What is known of a packet while machine %s runs. */", facts->name);
+    beba_emit_line(e, "struct frame_%s {", facts->name);
     if (facts->keyed) {
-        emit_line(e, "    uint64_t key_hash, token;");
+        beba_emit_line(e, "    uint64_t key_hash, token;");
         if (t->two_keys)
-            emit_line(e, "    uint64_t update_hash;");
+            beba_emit_line(e, "    uint64_t update_hash;");
     }
     if (t->n_regs) {
-        emit_line(e, "    struct regs_%s regs;", facts->name);
+        beba_emit_line(e, "    struct regs_%s regs;", facts->name);
         if (t->two_keys)
-            emit_line(e, "    struct regs_%s read;", facts->name);
+            beba_emit_line(e, "    struct regs_%s read;", facts->name);
     }
     for (uint32_t l = 0; l < t->n_lets; l++)
-        emit_line(e, "    %s let_%s;", t->let_type[l].width > 64 ? "struct beba_u128" : "uint64_t",
-                  emit_let_name(e, l));
+        beba_emit_line(e, "    %s let_%s;",
+                       t->let_type[l].width > 64 ? "struct beba_u128" : "uint64_t",
+                       beba_emit_let_name(e, l));
     for (uint32_t l = 0; l < t->n_lets; l++)
         if (facts->may_lack[l])
-            emit_line(e, "    bool lacks_%s;", emit_let_name(e, l));
-    emit_line(e, "    uint32_t seen, state; /* at lookup; as goto changes it */");
-    emit_line(e, "    uint32_t from;");
-    emit_line(e, "    bool found, backward, update_backward, forward, went, dirty;");
-    emit_line(e, "};");
+            beba_emit_line(e, "    bool lacks_%s;", beba_emit_let_name(e, l));
+    beba_emit_line(e, "    uint32_t seen, state; /* at lookup; as goto changes it */");
+    beba_emit_line(e, "    uint32_t from;");
+    beba_emit_line(e, "    bool found, backward, update_backward, forward, went, dirty;");
+    beba_emit_line(e, "};");
 }
 
-void emit_table_types(struct emit *e, uint32_t i)
+void beba_emit_table_types(struct emit *e, uint32_t i)
 {
     e->t = &e->p->table[i];
     e->ti = i;
@@ -104,30 +107,31 @@ static void initial(struct emit *e)
 {
     const struct table_facts *facts = &e->facts[e->ti];
 
-    emit_blank(e);
-    emit_line(e, "BEBA_INLINE bool initial_%s(const struct frame_%s *f)", facts->name, facts->name);
-    emit_line(e, "{");
+    beba_emit_blank(e);
+    beba_emit_line(e, "BEBA_INLINE bool initial_%s(const struct frame_%s *f)", facts->name,
+                   facts->name);
+    beba_emit_line(e, "{");
     if (stays_initial(e->t)) {
-        emit_line(e, "    return false; /* the first state has a timeout */");
-        emit_line(e, "}");
+        beba_emit_line(e, "    return false; /* the first state has a timeout */");
+        beba_emit_line(e, "}");
         return;
     }
-    emit_indent(e);
-    emit(e, "    return !f->state");
+    beba_emit_indent(e);
+    beba_emit(e, "    return !f->state");
     for (uint32_t r = 0; r < e->t->n_regs; r++) {
         const struct beba_reg *reg = &e->t->reg[r];
-        const char *name = emit_reg_name(e, e->t, r);
+        const char *name = beba_emit_reg_name(e, e->t, r);
 
         if (reg->size == 16)
-            emit(e,
-                 " &&\n           f->regs.%s.hi == 0x%" PRIx64 "ull && f->regs.%s.lo == 0x%" PRIx64
-                 "ull",
-                 name, reg->init.hi, name, reg->init.lo);
+            beba_emit(e,
+                      " &&\n           f->regs.%s.hi == 0x%" PRIx64
+                      "ull && f->regs.%s.lo == 0x%" PRIx64 "ull",
+                      name, reg->init.hi, name, reg->init.lo);
         else
-            emit(e, " &&\n           f->regs.%s == 0x%" PRIx64 "ull", name, reg->init.lo);
+            beba_emit(e, " &&\n           f->regs.%s == 0x%" PRIx64 "ull", name, reg->init.lo);
     }
-    emit(e, ";\n");
-    emit_line(e, "}");
+    beba_emit(e, ";\n");
+    beba_emit_line(e, "}");
 }
 
 /* void start_<name>(regs): the registers of a key without an entry. */
@@ -136,41 +140,41 @@ static void start(struct emit *e)
     const struct table_facts *facts = &e->facts[e->ti];
     uint32_t used = 0;
 
-    emit_blank(e);
-    emit_line(e, "BEBA_INLINE void start_%s(struct regs_%s *regs)", facts->name, facts->name);
-    emit_line(e, "{");
+    beba_emit_blank(e);
+    beba_emit_line(e, "BEBA_INLINE void start_%s(struct regs_%s *regs)", facts->name, facts->name);
+    beba_emit_line(e, "{");
     for (uint32_t r = 0; r < e->t->n_regs; r++) {
         const struct beba_reg *reg = &e->t->reg[r];
-        const char *name = emit_reg_name(e, e->t, r);
+        const char *name = beba_emit_reg_name(e, e->t, r);
 
         if (reg->size == 16)
-            emit_line(e, "    regs->%s = beba_u128(0x%" PRIx64 "ull, 0x%" PRIx64 "ull);", name,
-                      reg->init.hi, reg->init.lo);
+            beba_emit_line(e, "    regs->%s = beba_u128(0x%" PRIx64 "ull, 0x%" PRIx64 "ull);", name,
+                           reg->init.hi, reg->init.lo);
         else
-            emit_line(e, "    regs->%s = (%s)0x%" PRIx64 "ull;", name, reg_type(reg->size),
-                      reg->init.lo);
+            beba_emit_line(e, "    regs->%s = (%s)0x%" PRIx64 "ull;", name, reg_type(reg->size),
+                           reg->init.lo);
         used = reg->offset + reg->size > used ? reg->offset + reg->size : used;
     }
     for (uint32_t i = used; i < e->t->regs_size; i++)
-        emit_line(e, "    regs->zeros[%" PRIu32 "] = 0;", i - used);
-    emit_line(e, "}");
+        beba_emit_line(e, "    regs->zeros[%" PRIu32 "] = 0;", i - used);
+    beba_emit_line(e, "}");
 }
 
 static void observe(struct emit *e, const char *key, const char *lookup)
 {
     const struct table_facts *facts = &e->facts[e->ti];
 
-    emit_line(e, "if (__builtin_expect(x->sampled, 0) && held.entry)");
-    emit_line(e,
-              "    beba_sample_entry(x, &cpu->head, %" PRIu32 ", held.entry, %" PRIu32
-              ", SHAPE_%s.regs_at, SHAPE_%s.regs_size, %s);",
-              e->ti, e->t->lookup.size, facts->name, facts->name,
-              strcmp(lookup, "true") ? "true" : "false");
+    beba_emit_line(e, "if (__builtin_expect(x->sampled, 0) && held.entry)");
+    beba_emit_line(e,
+                   "    beba_sample_entry(x, &cpu->head, %" PRIu32 ", held.entry, %" PRIu32
+                   ", SHAPE_%s.regs_at, SHAPE_%s.regs_size, %s);",
+                   e->ti, e->t->lookup.size, facts->name, facts->name,
+                   strcmp(lookup, "true") ? "true" : "false");
     if (facts->timed)
-        emit_line(e, "beba_observe(x, ft, SHAPE_%s, k->%s, f->%s_hash, &held, %s, %d);",
-                  facts->name, key, key, lookup, facts->idle | facts->hard << 1);
+        beba_emit_line(e, "beba_observe(x, ft, SHAPE_%s, k->%s, f->%s_hash, &held, %s, %d);",
+                       facts->name, key, key, lookup, facts->idle | facts->hard << 1);
     else if (!strcmp(lookup, "true"))
-        emit_line(e, "if (held.entry)\n        held.entry->used = x->p.now;");
+        beba_emit_line(e, "if (held.entry)\n        held.entry->used = x->p.now;");
 }
 
 static void read_entry(struct emit *e, const char *regs)
@@ -178,11 +182,12 @@ static void read_entry(struct emit *e, const char *regs)
     const struct table_facts *facts = &e->facts[e->ti];
 
     if (e->t->n_regs) {
-        emit_line(e, "if (held.entry)");
-        emit_line(e, "    f->%s = *(const struct regs_%s *)beba_ft_regs_as(SHAPE_%s, held.entry);",
-                  regs, facts->name, facts->name);
-        emit_line(e, "else");
-        emit_line(e, "    start_%s(&f->%s);", facts->name, regs);
+        beba_emit_line(e, "if (held.entry)");
+        beba_emit_line(
+            e, "    f->%s = *(const struct regs_%s *)beba_ft_regs_as(SHAPE_%s, held.entry);", regs,
+            facts->name, facts->name);
+        beba_emit_line(e, "else");
+        beba_emit_line(e, "    start_%s(&f->%s);", facts->name, regs);
     }
 }
 
@@ -191,16 +196,16 @@ static void take(struct emit *e, const char *key, bool create)
 {
     const struct table_facts *facts = &e->facts[e->ti];
 
-    emit_line(e, "f->%s_hash = beba_ft_hash_as(ft, SHAPE_%s, k->%s);", key, facts->name, key);
-    emit_line(e, "if (beba_held_take(ft, SHAPE_%s, k->%s, f->%s_hash, %s, &held))", facts->name,
-              key, key, create ? "true" : "false");
-    emit_line(e, "    return beba_busy(x);");
+    beba_emit_line(e, "f->%s_hash = beba_ft_hash_as(ft, SHAPE_%s, k->%s);", key, facts->name, key);
+    beba_emit_line(e, "if (beba_held_take(ft, SHAPE_%s, k->%s, f->%s_hash, %s, &held))",
+                   facts->name, key, key, create ? "true" : "false");
+    beba_emit_line(e, "    return beba_busy(x);");
 }
 
 static void release(struct emit *e, const char *key)
 {
-    emit_line(e, "beba_held_release(ft, SHAPE_%s, k->%s, f->%s_hash, &held);", e->facts[e->ti].name,
-              key, key);
+    beba_emit_line(e, "beba_held_release(ft, SHAPE_%s, k->%s, f->%s_hash, &held);",
+                   e->facts[e->ti].name, key, key);
 }
 
 static void look_up(struct emit *e)
@@ -208,38 +213,38 @@ static void look_up(struct emit *e)
     const struct table_facts *facts = &e->facts[e->ti];
     bool two = e->t->two_keys;
 
-    emit_line(e, "if (!lookup_key_%s(ctx, x, k->key, &f->backward)%s%s%s) {", facts->name,
-              two ? " || !update_key_" : "", two ? facts->name : "",
-              two ? "(ctx, x, k->update, &f->update_backward)" : "");
+    beba_emit_line(e, "if (!lookup_key_%s(ctx, x, k->key, &f->backward)%s%s%s) {", facts->name,
+                   two ? " || !update_key_" : "", two ? facts->name : "",
+                   two ? "(ctx, x, k->update, &f->update_backward)" : "");
     e->indent++;
-    emit_line(e, "cpu->table[%" PRIu32 "].no_key++;", e->ti);
-    emit_verdict(e, &e->t->no_key);
+    beba_emit_line(e, "cpu->table[%" PRIu32 "].no_key++;", e->ti);
+    beba_emit_verdict(e, &e->t->no_key);
     if (e->t->no_key.kind == BEBA_VERDICT_NONE)
-        emit_line(e, "x->verdict = BEBA_VERDICT_DROP;");
-    emit_line(e, "x->reason = BEBA_REASON_NO_KEY;");
-    emit_line(e, "return 0;");
+        beba_emit_line(e, "x->verdict = BEBA_VERDICT_DROP;");
+    beba_emit_line(e, "x->reason = BEBA_REASON_NO_KEY;");
+    beba_emit_line(e, "return 0;");
     e->indent--;
-    emit_line(e, "}");
-    emit_line(e, "ft = region_of_%s();", facts->name);
-    emit_line(e, "if (!ft)");
-    emit_line(e, "    return beba_broken(x);");
+    beba_emit_line(e, "}");
+    beba_emit_line(e, "ft = region_of_%s();", facts->name);
+    beba_emit_line(e, "if (!ft)");
+    beba_emit_line(e, "    return beba_broken(x);");
     take(e, "key", facts->creates && !two);
-    emit_line(e, "cpu->table[%" PRIu32 "].lookups++;", e->ti);
-    emit_line(e, "cpu->table[%" PRIu32 "].hits += held.entry != NULL;", e->ti);
+    beba_emit_line(e, "cpu->table[%" PRIu32 "].lookups++;", e->ti);
+    beba_emit_line(e, "cpu->table[%" PRIu32 "].hits += held.entry != NULL;", e->ti);
     observe(e, "key", "true");
-    emit_line(e, "f->forward = !held.entry || (held.entry->birth & 1) == f->backward;");
-    emit_line(e, "f->seen = f->state = held.entry ? held.entry->state : 0;");
+    beba_emit_line(e, "f->forward = !held.entry || (held.entry->birth & 1) == f->backward;");
+    beba_emit_line(e, "f->seen = f->state = held.entry ? held.entry->state : 0;");
     read_entry(e, two ? "read" : "regs");
     if (two) {
         release(e, "key");
         take(e, "update", facts->creates);
         observe(e, "update", "false");
-        emit_line(e, "f->state = held.entry ? held.entry->state : 0;");
+        beba_emit_line(e, "f->state = held.entry ? held.entry->state : 0;");
         read_entry(e, "regs");
     }
-    emit_line(e, "f->found = held.entry != NULL;");
-    emit_line(e, "f->from = f->state;");
-    emit_line(e, "f->token = held.token;");
+    beba_emit_line(e, "f->found = held.entry != NULL;");
+    beba_emit_line(e, "f->from = f->state;");
+    beba_emit_line(e, "f->token = held.token;");
 }
 
 /* The table's own function ------------------------------------------------------------------- */
@@ -252,19 +257,19 @@ static void entered(struct emit *e)
         any |= e->t->state[s].notify;
     if (!any || !e->facts[e->ti].goes)
         return;
-    emit_indent(e);
-    emit(e, "if (f->went && (");
+    beba_emit_indent(e);
+    beba_emit(e, "if (f->went && (");
     any = false;
     for (uint32_t s = 0; s < e->t->n_states; s++) {
         if (!e->t->state[s].notify)
             continue;
-        emit(e, "%sf->state == %" PRIu32, any ? " || " : "", s);
+        beba_emit(e, "%sf->state == %" PRIu32, any ? " || " : "", s);
         any = true;
     }
-    emit(e, "))\n");
-    emit_line(e,
-              "    beba_entered(x, &cpu->head, f->from, f->state, %s, %" PRIu32 ", %" PRIu32 ");",
-              e->t->two_keys ? "k->update" : "k->key", e->t->lookup.size, e->t->lookup.padded);
+    beba_emit(e, "))\n");
+    beba_emit_line(
+        e, "    beba_entered(x, &cpu->head, f->from, f->state, %s, %" PRIu32 ", %" PRIu32 ");",
+        e->t->two_keys ? "k->update" : "k->key", e->t->lookup.size, e->t->lookup.padded);
 }
 
 static bool refuses(const struct beba_table *t)
@@ -280,47 +285,47 @@ static void write_back(struct emit *e)
 
     if (!facts->keyed || !(facts->assigns || facts->goes))
         return;
-    emit_line(e, "if (f->went || f->dirty) {");
+    beba_emit_line(e, "if (f->went || f->dirty) {");
     e->indent++;
-    emit_line(e, "if (initial_%s(f)) {", facts->name);
-    emit_line(e, "    if (held.entry)");
-    emit_line(e, "        beba_held_remove(ft, SHAPE_%s, k->%s, f->%s_hash, &held);", facts->name,
-              key, key);
-    emit_line(e, "} else {");
+    beba_emit_line(e, "if (initial_%s(f)) {", facts->name);
+    beba_emit_line(e, "    if (held.entry)");
+    beba_emit_line(e, "        beba_held_remove(ft, SHAPE_%s, k->%s, f->%s_hash, &held);",
+                   facts->name, key, key);
+    beba_emit_line(e, "} else {");
     e->indent++;
     if (facts->creates) {
         if (refuses(e->t)) {
-            emit_line(e, "if (!held.entry) {");
+            beba_emit_line(e, "if (!held.entry) {");
         } else {
-            emit_line(e,
-                      "if (!held.entry && !beba_held_room(ft, SHAPE_%s, k->%s, f->%s_hash, "
-                      "x->p.now, &held)) {",
-                      facts->name, key, key);
+            beba_emit_line(e,
+                           "if (!held.entry && !beba_held_room(ft, SHAPE_%s, k->%s, f->%s_hash, "
+                           "x->p.now, &held)) {",
+                           facts->name, key, key);
         }
-        emit_line(e, "    beba_held_insert(ft, SHAPE_%s, k->%s, f->%s_hash, x->p.now, &held);",
-                  facts->name, key, key);
-        emit_line(e, "    if (held.entry)");
-        emit_line(e, "        held.entry->birth |= f->%s;", backward);
-        emit_line(e, "}");
+        beba_emit_line(e, "    beba_held_insert(ft, SHAPE_%s, k->%s, f->%s_hash, x->p.now, &held);",
+                       facts->name, key, key);
+        beba_emit_line(e, "    if (held.entry)");
+        beba_emit_line(e, "        held.entry->birth |= f->%s;", backward);
+        beba_emit_line(e, "}");
     }
-    emit_line(e, "if (held.entry) {");
+    beba_emit_line(e, "if (held.entry) {");
     e->indent++;
-    emit_line(e, "held.entry->state = f->state;");
+    beba_emit_line(e, "held.entry->state = f->state;");
     if (facts->goes) {
-        emit_line(e, "if (f->went)");
-        emit_line(e, "    held.entry->entered = held.entry->used = x->p.now;");
+        beba_emit_line(e, "if (f->went)");
+        beba_emit_line(e, "    held.entry->entered = held.entry->used = x->p.now;");
     }
     if (facts->assigns) {
-        emit_line(e, "if (f->dirty)");
-        emit_line(e, "    *(struct regs_%s *)beba_ft_regs_as(SHAPE_%s, held.entry) = f->regs;",
-                  facts->name, facts->name);
+        beba_emit_line(e, "if (f->dirty)");
+        beba_emit_line(e, "    *(struct regs_%s *)beba_ft_regs_as(SHAPE_%s, held.entry) = f->regs;",
+                       facts->name, facts->name);
     }
     e->indent--;
-    emit_line(e, "}");
+    beba_emit_line(e, "}");
     e->indent--;
-    emit_line(e, "}");
+    beba_emit_line(e, "}");
     e->indent--;
-    emit_line(e, "}");
+    beba_emit_line(e, "}");
 }
 
 /* How a rule that could create an entry makes sure that there is room. */
@@ -329,21 +334,22 @@ static void room(struct emit *e)
     const struct table_facts *facts = &e->facts[e->ti];
     const char *key = e->t->two_keys ? "update" : "key";
 
-    emit_blank(e);
-    emit_line(e, "#undef ROOM");
-    emit_line(e, "#define ROOM() \\");
-    emit_line(e, "    do { \\");
-    emit_line(e, "        if (!f->found) { \\");
-    emit_line(e,
-              "            int room = beba_room(x, region_of_%s(), SHAPE_%s, k->%s, f->%s_hash, "
-              "&f->token); \\",
-              facts->name, facts->name, key, key);
-    emit_line(e, "            if (room == BEBA_HELD_BUSY) \\");
-    emit_line(e, "                goto busy; \\");
-    emit_line(e, "            if (room) \\");
-    emit_line(e, "                goto full; \\");
-    emit_line(e, "        } \\");
-    emit_line(e, "    } while (0)");
+    beba_emit_blank(e);
+    beba_emit_line(e, "#undef ROOM");
+    beba_emit_line(e, "#define ROOM() \\");
+    beba_emit_line(e, "    do { \\");
+    beba_emit_line(e, "        if (!f->found) { \\");
+    beba_emit_line(
+        e,
+        "            int room = beba_room(x, region_of_%s(), SHAPE_%s, k->%s, f->%s_hash, "
+        "&f->token); \\",
+        facts->name, facts->name, key, key);
+    beba_emit_line(e, "            if (room == BEBA_HELD_BUSY) \\");
+    beba_emit_line(e, "                goto busy; \\");
+    beba_emit_line(e, "            if (room) \\");
+    beba_emit_line(e, "                goto full; \\");
+    beba_emit_line(e, "        } \\");
+    beba_emit_line(e, "    } while (0)");
 }
 
 static void after_rules(struct emit *e)
@@ -351,102 +357,104 @@ static void after_rules(struct emit *e)
     const struct table_facts *facts = &e->facts[e->ti];
     const char *key = e->t->two_keys ? "update" : "key";
 
-    emit_line(e, "goto done;");
+    beba_emit_line(e, "goto done;");
     if (facts->keyed && facts->creates && refuses(e->t)) {
-        emit_line(e, "busy: __attribute__((unused));");
-        emit_line(e, "held.token = f->token;");
-        emit_line(e, "beba_busy(x);");
-        emit_line(e, "goto leave;");
-        emit_line(e, "full: __attribute__((unused));");
-        emit_line(e, "held.token = f->token;");
-        emit_verdict(e, &e->t->full_verdict);
-        emit_line(e, "x->reason = BEBA_REASON_FULL;");
-        emit_line(e, "goto leave;");
+        beba_emit_line(e, "busy: __attribute__((unused));");
+        beba_emit_line(e, "held.token = f->token;");
+        beba_emit_line(e, "beba_busy(x);");
+        beba_emit_line(e, "goto leave;");
+        beba_emit_line(e, "full: __attribute__((unused));");
+        beba_emit_line(e, "held.token = f->token;");
+        beba_emit_verdict(e, &e->t->full_verdict);
+        beba_emit_line(e, "x->reason = BEBA_REASON_FULL;");
+        beba_emit_line(e, "goto leave;");
     }
-    emit_line(e, "ran: __attribute__((unused));");
+    beba_emit_line(e, "ran: __attribute__((unused));");
     if (facts->keyed && facts->creates && refuses(e->t))
-        emit_line(e, "held.token = f->token;");
+        beba_emit_line(e, "held.token = f->token;");
     entered(e);
     write_back(e);
-    emit_line(e, "done:");
-    emit_line(e, "x->reason = BEBA_REASON_RULE;");
-    emit_line(e, "if (x->verdict == BEBA_VERDICT_NONE) {");
+    beba_emit_line(e, "done:");
+    beba_emit_line(e, "x->reason = BEBA_REASON_RULE;");
+    beba_emit_line(e, "if (x->verdict == BEBA_VERDICT_NONE) {");
     e->indent++;
-    emit_line(e, "x->reason = BEBA_REASON_DEFAULT;");
-    emit_verdict(e, &e->t->dflt);
+    beba_emit_line(e, "x->reason = BEBA_REASON_DEFAULT;");
+    beba_emit_verdict(e, &e->t->dflt);
     if (e->t->dflt.kind == BEBA_VERDICT_NONE)
-        emit_line(e, "x->verdict = BEBA_VERDICT_DROP;");
+        beba_emit_line(e, "x->verdict = BEBA_VERDICT_DROP;");
     e->indent--;
-    emit_line(e, "}");
+    beba_emit_line(e, "}");
     if (facts->keyed) {
-        emit_line(e, "leave: __attribute__((unused));");
+        beba_emit_line(e, "leave: __attribute__((unused));");
         release(e, key);
     }
-    emit_line(e, "return 0;");
+    beba_emit_line(e, "return 0;");
 }
 
 /* Two functions, one after the other, with the key in memory between them: rules that ask may be
  * deep on the stack. */
-void emit_peek(struct emit *e, uint32_t i)
+void beba_emit_peek(struct emit *e, uint32_t i)
 {
     const struct table_facts *facts = &e->facts[i];
 
-    emit_blank(e);
-    emit_line(e, "/* This packet's key in machine %s, for peek_%s. */", facts->name, facts->name);
-    emit_line(e, "__attribute__((noinline)) int peek_key_%s(beba_ctx *ctx, struct beba_run *x)",
-              facts->name);
-    emit_line(e, "{");
-    emit_line(e, "    struct cpu *cpu = beba_cpu_here();");
-    emit_line(e, "    struct beba_ft *ft = region_of_%s();", facts->name);
-    emit_line(e, "    bool backward;");
-    emit_blank(e);
-    emit_line(e, "    BEBA_KEEP(ctx, x, x);");
-    emit_line(
+    beba_emit_blank(e);
+    beba_emit_line(e, "/* This packet's key in machine %s, for peek_%s. */", facts->name,
+                   facts->name);
+    beba_emit_line(e,
+                   "__attribute__((noinline)) int peek_key_%s(beba_ctx *ctx, struct beba_run *x)",
+                   facts->name);
+    beba_emit_line(e, "{");
+    beba_emit_line(e, "    struct cpu *cpu = beba_cpu_here();");
+    beba_emit_line(e, "    struct beba_ft *ft = region_of_%s();", facts->name);
+    beba_emit_line(e, "    bool backward;");
+    beba_emit_blank(e);
+    beba_emit_line(e, "    BEBA_KEEP(ctx, x, x);");
+    beba_emit_line(
         e, "    if (!x || !cpu || !ft || !lookup_key_%s(ctx, x, cpu->scratch.peek.key, &backward))",
         facts->name);
-    emit_line(e, "        return 0;");
-    emit_line(e,
-              "    cpu->scratch.peek.hash = beba_ft_hash_as(ft, SHAPE_%s, cpu->scratch.peek.key);",
-              facts->name);
-    emit_line(e, "    return 1;");
-    emit_line(e, "}");
-    emit_blank(e);
-    emit_line(e, "/* The state of the entry with that key, without touching it. */");
-    emit_line(e, "__attribute__((noinline)) int peek_%s(struct beba_run *x)", facts->name);
-    emit_line(e, "{");
-    emit_line(e, "    struct cpu *cpu = beba_cpu_here();");
-    emit_line(e, "    struct beba_ft *ft = region_of_%s();", facts->name);
-    emit_blank(e);
-    emit_line(e, "    if (!x || !cpu || !ft)");
-    emit_line(e, "        return 0;");
-    emit_line(e, "    return (int)beba_peek_state(x, ft, SHAPE_%s, &cpu->scratch.peek);",
-              facts->name);
-    emit_line(e, "}");
-    emit_blank(e);
-    emit_line(e, "BEBA_INLINE uint64_t state_of_%s(beba_ctx *ctx, struct beba_run *x)",
-              facts->name);
-    emit_line(e, "{");
-    emit_line(e, "    return peek_key_%s(ctx, x) ? (uint32_t)peek_%s(x) : 0xffffffffu;",
-              facts->name, facts->name);
-    emit_line(e, "}");
+    beba_emit_line(e, "        return 0;");
+    beba_emit_line(
+        e, "    cpu->scratch.peek.hash = beba_ft_hash_as(ft, SHAPE_%s, cpu->scratch.peek.key);",
+        facts->name);
+    beba_emit_line(e, "    return 1;");
+    beba_emit_line(e, "}");
+    beba_emit_blank(e);
+    beba_emit_line(e, "/* The state of the entry with that key, without touching it. */");
+    beba_emit_line(e, "__attribute__((noinline)) int peek_%s(struct beba_run *x)", facts->name);
+    beba_emit_line(e, "{");
+    beba_emit_line(e, "    struct cpu *cpu = beba_cpu_here();");
+    beba_emit_line(e, "    struct beba_ft *ft = region_of_%s();", facts->name);
+    beba_emit_blank(e);
+    beba_emit_line(e, "    if (!x || !cpu || !ft)");
+    beba_emit_line(e, "        return 0;");
+    beba_emit_line(e, "    return (int)beba_peek_state(x, ft, SHAPE_%s, &cpu->scratch.peek);",
+                   facts->name);
+    beba_emit_line(e, "}");
+    beba_emit_blank(e);
+    beba_emit_line(e, "BEBA_INLINE uint64_t state_of_%s(beba_ctx *ctx, struct beba_run *x)",
+                   facts->name);
+    beba_emit_line(e, "{");
+    beba_emit_line(e, "    return peek_key_%s(ctx, x) ? (uint32_t)peek_%s(x) : 0xffffffffu;",
+                   facts->name, facts->name);
+    beba_emit_line(e, "}");
 }
 
 /* Behind the frame. */
-void emit_keys_in_scratch(struct emit *e, uint32_t i)
+void beba_emit_keys_in_scratch(struct emit *e, uint32_t i)
 {
     const char *name = e->facts[i].name;
 
     if (e->facts[i].keyed) {
-        emit_line(e, "struct keys_%s *k = (void *)(cpu->scratch.frame + (sizeof(*f) + 7) / 8);",
-                  name);
-        emit_line(
+        beba_emit_line(
+            e, "struct keys_%s *k = (void *)(cpu->scratch.frame + (sizeof(*f) + 7) / 8);", name);
+        beba_emit_line(
             e, "_Static_assert(sizeof(*f) + 7 + sizeof(*k) <= sizeof(cpu->scratch.frame), \"\");");
     } else {
-        emit_line(e, "_Static_assert(sizeof(*f) <= sizeof(cpu->scratch.frame), \"\");");
+        beba_emit_line(e, "_Static_assert(sizeof(*f) <= sizeof(cpu->scratch.frame), \"\");");
     }
 }
 
-void emit_table(struct emit *e, uint32_t i)
+void beba_emit_table(struct emit *e, uint32_t i)
 {
     const struct table_facts *facts = &e->facts[i];
     uint32_t most = e->global || e->edits ? FRAME_STACK : FRAME_ALONE;
@@ -460,39 +468,39 @@ void emit_table(struct emit *e, uint32_t i)
         initial(e);
         start(e);
     }
-    emit_chunks(e);
-    emit_blank(e);
-    emit_line(e, "%s int table_%s(beba_ctx *ctx, struct beba_run *x%s)",
-              e->global ? "__attribute__((noinline))" : "BEBA_INLINE", facts->name,
-              e->global ? "" : ", struct cpu *cpu, struct shared *shared");
-    emit_line(e, "{");
+    beba_emit_chunks(e);
+    beba_emit_blank(e);
+    beba_emit_line(e, "%s int table_%s(beba_ctx *ctx, struct beba_run *x%s)",
+                   e->global ? "__attribute__((noinline))" : "BEBA_INLINE", facts->name,
+                   e->global ? "" : ", struct cpu *cpu, struct shared *shared");
+    beba_emit_line(e, "{");
     e->indent++;
     if (e->global)
-        emit_line(e, "ENTER;");
+        beba_emit_line(e, "ENTER;");
     if (on_stack) {
-        emit_line(e, "struct frame_%s frame, *f = &frame;", facts->name);
+        beba_emit_line(e, "struct frame_%s frame, *f = &frame;", facts->name);
         if (facts->keyed)
-            emit_line(e, "struct keys_%s keys, *k = &keys;", facts->name);
+            beba_emit_line(e, "struct keys_%s keys, *k = &keys;", facts->name);
     } else {
-        emit_line(e, "struct frame_%s *f = (void *)cpu->scratch.frame;", facts->name);
-        emit_keys_in_scratch(e, i);
+        beba_emit_line(e, "struct frame_%s *f = (void *)cpu->scratch.frame;", facts->name);
+        beba_emit_keys_in_scratch(e, i);
     }
     if (facts->keyed) {
-        emit_line(e, "struct beba_held held = {0};");
-        emit_line(e, "struct beba_ft *ft;");
+        beba_emit_line(e, "struct beba_held held = {0};");
+        beba_emit_line(e, "struct beba_ft *ft;");
     }
-    emit_blank(e);
-    emit_line(e, "x->table = %" PRIu32 ";", i);
-    emit_line(e, "x->rule = BEBA_NO_RULE;");
-    emit_line(e, "x->verdict = BEBA_VERDICT_NONE;");
-    emit_line(e, "x->port = 0;");
-    emit_line(e, "f->went = f->dirty = false;");
+    beba_emit_blank(e);
+    beba_emit_line(e, "x->table = %" PRIu32 ";", i);
+    beba_emit_line(e, "x->rule = BEBA_NO_RULE;");
+    beba_emit_line(e, "x->verdict = BEBA_VERDICT_NONE;");
+    beba_emit_line(e, "x->port = 0;");
+    beba_emit_line(e, "f->went = f->dirty = false;");
     if (facts->keyed)
         look_up(e);
     else
-        emit_line(e, "f->forward = true, f->seen = f->state = f->from = 0;");
-    emit_rules(e);
+        beba_emit_line(e, "f->forward = true, f->seen = f->state = f->from = 0;");
+    beba_emit_rules(e);
     after_rules(e);
     e->indent--;
-    emit_line(e, "}");
+    beba_emit_line(e, "}");
 }

@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
-void emit(struct emit *e, const char *fmt, ...)
+void beba_emit(struct emit *e, const char *fmt, ...)
 {
     char text[1024];
     va_list ap;
@@ -16,12 +16,12 @@ void emit(struct emit *e, const char *fmt, ...)
     beba_strbuf_puts(e->out, text);
 }
 
-void emit_indent(struct emit *e)
+void beba_emit_indent(struct emit *e)
 {
     beba_strbuf_pad(e->out, ' ', e->indent * 4ul);
 }
 
-void emit_line(struct emit *e, const char *fmt, ...)
+void beba_emit_line(struct emit *e, const char *fmt, ...)
 {
     char text[1024];
     va_list ap;
@@ -29,12 +29,12 @@ void emit_line(struct emit *e, const char *fmt, ...)
     va_start(ap, fmt);
     vsnprintf(text, sizeof(text), fmt, ap);
     va_end(ap);
-    emit_indent(e);
+    beba_emit_indent(e);
     beba_strbuf_puts(e->out, text);
     beba_strbuf_putc(e->out, '\n');
 }
 
-void emit_blank(struct emit *e)
+void beba_emit_blank(struct emit *e)
 {
     beba_strbuf_putc(e->out, '\n');
 }
@@ -47,7 +47,7 @@ static void put_quoted(struct emit *e, const char *s)
         unsigned char c = (unsigned char)*s;
 
         if (c == '"' || c == '\\')
-            emit(e, "\\%c", c);
+            beba_emit(e, "\\%c", c);
         else if (c < ' ' || c == 0x7f)
             beba_strbuf_putc(e->out, '?');
         else
@@ -56,7 +56,7 @@ static void put_quoted(struct emit *e, const char *s)
     beba_strbuf_putc(e->out, '"');
 }
 
-void emit_at(struct emit *e, struct beba_loc loc)
+void beba_emit_at(struct emit *e, struct beba_loc loc)
 {
     const struct beba_sources *s = e->opts->sources ? e->opts->sources : &e->own;
     unsigned line, column;
@@ -64,19 +64,19 @@ void emit_at(struct emit *e, struct beba_loc loc)
     if (!loc.len || loc.source >= s->n || loc.offset > s->source[loc.source].len)
         return;
     beba_sources_position(s, loc, &line, &column);
-    emit(e, "#line %u ", line);
+    beba_emit(e, "#line %u ", line);
     put_quoted(e, s->source[loc.source].name);
     beba_strbuf_putc(e->out, '\n');
     e->away = true;
 }
 
-void emit_here(struct emit *e)
+void beba_emit_here(struct emit *e)
 {
     if (!e->away)
         return;
     for (; e->counted < e->out->len; e->counted++)
         e->line += e->out->s[e->counted] == '\n';
-    emit(e, "#line %u \"%s.bpf.c\"\n", e->line + 2, "beba");
+    beba_emit(e, "#line %u \"%s.bpf.c\"\n", e->line + 2, "beba");
     e->away = false;
 }
 
@@ -91,7 +91,7 @@ static bool is_identifier(const char *s)
     return n && n < 64;
 }
 
-const char *emit_name(struct emit *e, const char *name, const char *kind, uint32_t i)
+const char *beba_emit_name(struct emit *e, const char *name, const char *kind, uint32_t i)
 {
     const char *out = name && is_identifier(name) ? beba_arena_printf(&e->arena, "%s", name)
                                                   : beba_arena_printf(&e->arena, "%s%u", kind, i);
@@ -99,7 +99,7 @@ const char *emit_name(struct emit *e, const char *name, const char *kind, uint32
     return out ? out : "x";
 }
 
-void emit_comment(struct emit *e, const char *text)
+void beba_emit_comment(struct emit *e, const char *text)
 {
     for (; text && *text; text++) {
         bool end = text[0] == '*' && text[1] == '/';

@@ -63,53 +63,53 @@ struct emit {
 };
 
 /* write.c: text */
-void emit(struct emit *e, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+void beba_emit(struct emit *e, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 /* A line of its own, indented. */
-void emit_line(struct emit *e, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
-void emit_blank(struct emit *e);
-void emit_indent(struct emit *e);
+void beba_emit_line(struct emit *e, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+void beba_emit_blank(struct emit *e);
+void beba_emit_indent(struct emit *e);
 /* From here on the text is that of the program at loc; that of this file. */
-void emit_at(struct emit *e, struct beba_loc loc);
-void emit_here(struct emit *e);
+void beba_emit_at(struct emit *e, struct beba_loc loc);
+void beba_emit_here(struct emit *e);
 /* "name", when it is a C identifier; else "kind_3". */
-const char *emit_name(struct emit *e, const char *name, const char *kind, uint32_t i);
+const char *beba_emit_name(struct emit *e, const char *name, const char *kind, uint32_t i);
 /* A comment's text: no end of comment in it. */
-void emit_comment(struct emit *e, const char *text);
+void beba_emit_comment(struct emit *e, const char *text);
 
 /* expr.c */
-void emit_value(struct emit *e, const struct beba_expr *x);
-void emit_wide(struct emit *e, const struct beba_expr *x);
-void emit_truth(struct emit *e, const struct beba_expr *x);
+void beba_emit_value(struct emit *e, const struct beba_expr *x);
+void beba_emit_wide(struct emit *e, const struct beba_expr *x);
+void beba_emit_truth(struct emit *e, const struct beba_expr *x);
 /* let slot = value, and whether it read an absent field. */
-void emit_let(struct emit *e, uint32_t slot, const struct beba_expr *x);
+void beba_emit_let(struct emit *e, uint32_t slot, const struct beba_expr *x);
 /* True when the expression can have read an absent field. */
-bool emit_may_lack(const struct table_facts *facts, const struct beba_expr *x);
-const char *emit_let_name(struct emit *e, uint32_t slot);
-const char *emit_reg_name(struct emit *e, const struct beba_table *t, uint32_t reg);
-const char *emit_global_name(struct emit *e, uint32_t i);
-const char *emit_array_name(struct emit *e, uint32_t i);
+bool beba_emit_may_lack(const struct table_facts *facts, const struct beba_expr *x);
+const char *beba_emit_let_name(struct emit *e, uint32_t slot);
+const char *beba_emit_reg_name(struct emit *e, const struct beba_table *t, uint32_t reg);
+const char *beba_emit_global_name(struct emit *e, uint32_t i);
+const char *beba_emit_array_name(struct emit *e, uint32_t i);
 /* The number of a cell, in a variable i_<n>, which is returned; statements, not an expression. */
-void emit_cell_index(struct emit *e, uint32_t array, const struct beba_expr *row,
-                     const struct beba_expr *column);
-const char *emit_combine(unsigned assign);
+void beba_emit_cell_index(struct emit *e, uint32_t array, const struct beba_expr *row,
+                          const struct beba_expr *column);
+const char *beba_emit_combine(unsigned assign);
 
 /* stmt.c */
-void emit_body(struct emit *e, const struct beba_body *body);
-void emit_verdict(struct emit *e, const struct beba_verdict *v);
+void beba_emit_body(struct emit *e, const struct beba_body *body);
+void beba_emit_verdict(struct emit *e, const struct beba_verdict *v);
 
 /* facts.c */
-int emit_facts(struct emit *e, struct beba_error *err);
-uint32_t emit_rule_weight(const struct beba_rule *r);
+int beba_emit_facts(struct emit *e, struct beba_error *err);
+uint32_t beba_emit_rule_weight(const struct beba_rule *r);
 
 /* table.c, key.c */
-void emit_table(struct emit *e, uint32_t i);
+void beba_emit_table(struct emit *e, uint32_t i);
 void emit_table_call(struct emit *e, uint32_t i);
-void emit_key(struct emit *e, uint32_t i, const struct beba_key *key, const char *which);
-void emit_table_types(struct emit *e, uint32_t i);
-void emit_peek(struct emit *e, uint32_t i);
-void emit_keys_in_scratch(struct emit *e, uint32_t i);
+void beba_emit_key(struct emit *e, uint32_t i, const struct beba_key *key, const char *which);
+void beba_emit_table_types(struct emit *e, uint32_t i);
+void beba_emit_peek(struct emit *e, uint32_t i);
+void beba_emit_keys_in_scratch(struct emit *e, uint32_t i);
 /* rules.c */
-void emit_rules(struct emit *e);
-void emit_chunks(struct emit *e);
+void beba_emit_rules(struct emit *e);
+void beba_emit_chunks(struct emit *e);
 
 #endif
