@@ -26,7 +26,12 @@ typedef __SIZE_TYPE__ size_t;
 #endif
 
 /* Headers shared with BPF have only inline functions, which the verifier sees as straight code. */
+#ifdef __bpf__
+/* Places are those of whoever calls: the lines of a program, not of what it is made of. */
+#define BEBA_INLINE static inline __attribute__((always_inline, nodebug))
+#else
 #define BEBA_INLINE static inline __attribute__((always_inline))
+#endif
 
 /* An unsigned integer of up to 128 bits: IPv6 addresses. Values of 1..64 bits have hi == 0. */
 struct beba_u128 {

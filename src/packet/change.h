@@ -62,7 +62,7 @@ BEBA_INLINE enum beba_layer beba_change_transport(const struct beba_headers *h, 
 
 /* One option of an IPv4 header that starts at ip and is hlen long: where the next one is, or 1 or 2
  * when nothing else is to be looked at: 1 when a source route still has hops to go. */
-BEBA_STAGE uint32_t beba_change_option(beba_view v, uint32_t ip, uint32_t hlen, uint32_t at)
+BEBA_STAGE_EDIT uint32_t beba_change_option(beba_view v, uint32_t ip, uint32_t hlen, uint32_t at)
 {
     uint8_t type, len;
 
@@ -109,7 +109,7 @@ BEBA_INLINE bool change_ip6_routed(beba_view v, const struct beba_headers *h)
 
 /* True when the destination in the IP header is not the one the transport checksum covers: a source
  * route still has hops to go (RFC 8200, section 8.1; RFC 1122, section 3.2.1.8). */
-BEBA_STAGE int beba_change_routed(beba_view v, const struct beba_headers *h)
+BEBA_STAGE_EDIT int beba_change_routed(beba_view v, const struct beba_headers *h)
 {
     BEBA_STAGE_ARG(h);
     if (beba_has(h, BEBA_LAYER_IP4))
@@ -155,7 +155,7 @@ BEBA_STEP long beba_change_crc_step(uint32_t i, struct beba_change_crc *c)
 
 /* The CRC32c an SCTP packet should carry, as a number to store big-endian; its datagram is whole.
  */
-BEBA_STAGE uint32_t beba_change_sctp_crc(beba_view v, const struct beba_headers *h)
+BEBA_STAGE_EDIT uint32_t beba_change_sctp_crc(beba_view v, const struct beba_headers *h)
 {
     struct beba_change_crc c = {.v = v, .crc = ~0u};
 
@@ -173,8 +173,8 @@ BEBA_INLINE void change_sum16(beba_view v, uint32_t at, uint64_t old, uint64_t n
 
 /* Zero says that a UDP sender computed no checksum; a computed zero is sent as 0xffff (RFC 768).
  * pseudo: it is an address that changed. */
-BEBA_STAGE int beba_change_transport_sum(beba_view v, const struct beba_headers *h, uint64_t old,
-                                         uint64_t new, uint32_t pseudo)
+BEBA_STAGE_EDIT int beba_change_transport_sum(beba_view v, const struct beba_headers *h,
+                                              uint64_t old, uint64_t new, uint32_t pseudo)
 {
     enum beba_layer layer;
     uint32_t at;
@@ -207,8 +207,8 @@ BEBA_INLINE bool change_in_pseudo_header(beba_view v, const struct beba_headers 
 }
 
 /* The sums follow: words at at, not before the IP header, summed to old and sum to new now. */
-BEBA_STAGE int beba_change_sums(beba_view v, const struct beba_headers *h, uint32_t at,
-                                uint64_t old, uint64_t new)
+BEBA_STAGE_EDIT int beba_change_sums(beba_view v, const struct beba_headers *h, uint32_t at,
+                                     uint64_t old, uint64_t new)
 {
     uint32_t ip, csum;
     enum beba_layer layer;
@@ -344,7 +344,7 @@ BEBA_INLINE void beba_change_swap(beba_view v, uint32_t a, uint32_t b, unsigned 
 
 /* Sums do not care for the order of source and destination -- but with a source route the transport
  * checksum covers only the source. */
-BEBA_STAGE int beba_change_swap_ip(beba_view v, const struct beba_headers *h)
+BEBA_STAGE_EDIT int beba_change_swap_ip(beba_view v, const struct beba_headers *h)
 {
     uint32_t src, n;
     bool v4;

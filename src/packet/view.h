@@ -13,8 +13,9 @@
  *                               to words that sum to new
  *   BEBA_STAGE                  a part that the verifier looks at on its own: returns an integer;
  *                               what it gets by pointer is not NULL, said by
- * BEBA_STAGE_ARG(pointer) BEBA_LOOP(max, step, state) calls step(number, state), a BEBA_STEP, until
- * it returns nonzero, at most max times */
+ * BEBA_STAGE_ARG(pointer) BEBA_STAGE_EDIT             the same where packets are changed: not every
+ * program does BEBA_LOOP(max, step, state) calls step(number, state), a BEBA_STEP, until it returns
+ * nonzero, at most max times */
 #ifndef BEBA_PACKET_VIEW_H
 #define BEBA_PACKET_VIEW_H
 
@@ -25,6 +26,7 @@
 typedef uint8_t *beba_view;
 
 #define BEBA_STAGE          static inline
+#define BEBA_STAGE_EDIT     static inline
 #define BEBA_STAGE_ARG(p)   ((void)0)
 #define BEBA_STAGE_VALUE(x) ((void)(x))
 #define BEBA_STEP           static inline

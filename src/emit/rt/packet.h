@@ -293,7 +293,8 @@ BEBA_INLINE int pkt_close(beba_ctx *ctx, struct beba_pkt *p)
 }
 
 /* beba_packet_push_vlan and so on: 0 or -errno. */
-BEBA_STAGE int beba_pkt_push_vlan(beba_ctx *ctx, struct beba_pkt *p, uint32_t tpid, uint32_t tci)
+BEBA_STAGE_EDIT int beba_pkt_push_vlan(beba_ctx *ctx, struct beba_pkt *p, uint32_t tpid,
+                                       uint32_t tci)
 {
     int err;
 
@@ -313,7 +314,7 @@ BEBA_STAGE int beba_pkt_push_vlan(beba_ctx *ctx, struct beba_pkt *p, uint32_t tp
     return err;
 }
 
-BEBA_STAGE int beba_pkt_pop_vlan(beba_ctx *ctx, struct beba_pkt *p)
+BEBA_STAGE_EDIT int beba_pkt_pop_vlan(beba_ctx *ctx, struct beba_pkt *p)
 {
     int err;
 
@@ -325,8 +326,8 @@ BEBA_STAGE int beba_pkt_pop_vlan(beba_ctx *ctx, struct beba_pkt *p)
     return err;
 }
 
-BEBA_STAGE int beba_pkt_push_mpls(beba_ctx *ctx, struct beba_pkt *p, uint32_t ethertype,
-                                  uint32_t label, uint32_t ttl)
+BEBA_STAGE_EDIT int beba_pkt_push_mpls(beba_ctx *ctx, struct beba_pkt *p, uint32_t ethertype,
+                                       uint32_t label, uint32_t ttl)
 {
     uint32_t word;
     int err;
@@ -348,7 +349,7 @@ BEBA_STAGE int beba_pkt_push_mpls(beba_ctx *ctx, struct beba_pkt *p, uint32_t et
 }
 
 /* The label is behind the tags: they move over it. */
-BEBA_STAGE int beba_pkt_pop_mpls(beba_ctx *ctx, struct beba_pkt *p, uint32_t ethertype)
+BEBA_STAGE_EDIT int beba_pkt_pop_mpls(beba_ctx *ctx, struct beba_pkt *p, uint32_t ethertype)
 {
     uint32_t at;
     int err;

@@ -11,6 +11,10 @@ typedef struct xdp_md beba_ctx;
 typedef struct __sk_buff beba_ctx;
 #endif
 
+#ifndef BEBA_EDITS /* what is not used is not compiled */
+#define BEBA_STAGE_EDIT __attribute__((noinline, unused)) static
+#endif
+
 #include "base/hash.h"
 #include "base/timeout.h"
 #include "emit/object.h"

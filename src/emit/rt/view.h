@@ -14,6 +14,9 @@
 typedef beba_ctx *beba_view;
 
 #define BEBA_STAGE __attribute__((noinline))
+#ifndef BEBA_STAGE_EDIT
+#define BEBA_STAGE_EDIT BEBA_STAGE
+#endif
 #define BEBA_STAGE_ARG(p) \
     do {                  \
         if (!(p))         \
