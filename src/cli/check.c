@@ -2,8 +2,10 @@
 /* beba check: all errors and warnings of programs, and what they will need. */
 #include "cli/cli.h"
 #include "cli/commands.h"
+#include "emit/emit.h"
 #include "pipeline/target.h"
 
+#include <errno.h>
 #include <limits.h>
 
 struct opts {
@@ -81,10 +83,62 @@ static void summarise(const struct cli_program *p, json_t *file, struct beba_str
     json_object_set_new(file, "tests", json_integer(p->program->n_tests));
 }
 
+static bool in_kernel(enum beba_target target)
+{
+    return target == BEBA_TARGET_XDP || target == BEBA_TARGET_TC;
+}
+
+/* What the verifier would refuse, and what could not be found out. */
+static void judge(const struct beba_emit_budget *b, int rc, const struct beba_error *err,
+                  enum beba_target target, struct beba_diags *diags)
+{
+    const char *code = target == BEBA_TARGET_XDP ? "target-xdp" : "target-tc";
+    struct beba_loc nowhere = {0};
+    struct beba_diag *d = NULL;
+
+    if (rc == -ENOENT)
+        d = beba_diags_add(diags, BEBA_NOTE, code, nowhere,
+                           "instructions and stack are not known: %s", err->what);
+    else if (rc)
+        d = beba_diags_add(diags, BEBA_ERROR, code, nowhere, "%s", err->what);
+    else if (b->stack > b->stack_max)
+        d = beba_diags_add(diags, BEBA_ERROR, code, nowhere,
+                           "the program takes %u bytes of stack in the kernel, and has %u",
+                           b->stack, b->stack_max);
+    if (d && rc && err->hint[0])
+        beba_diags_hint(diags, d, "%s", err->hint);
+}
+
+/* What the program costs in the kernel, before it is loaded. */
+static void budget(const struct cli_program *p, enum beba_target target, struct beba_diags *diags,
+                   json_t *file, struct beba_strbuf *text)
+{
+    struct beba_emit_opts opts = {.file = p->path, .sources = &p->program->sources};
+    struct beba_emit_budget b = {0};
+    struct beba_error err = {0};
+    int rc = beba_emit_budget(p->program->pipeline, target, &opts, &b, &err);
+    json_t *json = json_object();
+
+    judge(&b, rc, &err, target, diags);
+    beba_strbuf_printf(text, "  %s: ", beba_target_name(target));
+    if (!rc) {
+        beba_strbuf_printf(text, "%u instructions, %u of %u bytes of stack, ", b.instructions,
+                           b.stack, b.stack_max);
+        json_object_set_new(json, "instructions", json_integer(b.instructions));
+        json_object_set_new(json, "stack", json_integer(b.stack));
+        json_object_set_new(json, "stack_max", json_integer(b.stack_max));
+        json_object_set_new(json, "object_size", cli_json_u64(b.object_size));
+    }
+    cli_bytes(text, b.map_memory);
+    beba_strbuf_puts(text, " of memory with one CPU\n");
+    json_object_set_new(json, "memory", cli_json_u64(b.map_memory));
+    json_object_set_new(file, "budget", json);
+}
+
 static int check_one(const char *path, const struct opts *o, json_t *files, FILE *to)
 {
     struct cli_program p;
-    struct beba_strbuf text = {0};
+    struct beba_strbuf text = {0}, costs = {0};
     json_t *file = json_object();
     bool had_json = cli.json;
     uint32_t errors, warnings;
@@ -95,10 +149,12 @@ static int check_one(const char *path, const struct opts *o, json_t *files, FILE
     errors = p.diags.errors;
     warnings = p.diags.warnings;
     if (!rc && o->target) {
+        enum beba_target target = (enum beba_target)beba_target_find(o->target);
         struct beba_diags diags = {0};
 
-        beba_target_check(p.program->pipeline, (enum beba_target)beba_target_find(o->target),
-                          &diags);
+        beba_target_check(p.program->pipeline, target, &diags);
+        if (in_kernel(target) && !diags.errors)
+            budget(&p, target, &diags, file, &costs);
         rc = cli_diags(&diags, &p.program->sources, path);
         json_object_set_new(file, "target", json_string(o->target));
         json_object_set_new(file, "target_diagnostics",
@@ -118,12 +174,15 @@ static int check_one(const char *path, const struct opts *o, json_t *files, FILE
         json_object_set_new(file, "diagnostics", cli_json_diags(&p.diags, &p.program->sources));
     if (p.program && p.program->pipeline && !p.diags.errors)
         summarise(&p, file, &text);
+    if (costs.len)
+        beba_strbuf_add(&text, costs.s, costs.len);
     if (rc && errors + warnings)
         cli_warn("%s: %u error%s, %u warning%s", path, errors, errors == 1 ? "" : "s", warnings,
                  warnings == 1 ? "" : "s");
     if (!o->json && !rc)
         cli_print(to, &text);
     beba_strbuf_free(&text);
+    beba_strbuf_free(&costs);
     json_array_append_new(files, file);
     cli_program_free(&p);
     return rc;

@@ -54,6 +54,22 @@ def test_check_json(tmp_path, program):
     assert d["code"] and d["message"]
 
 
+def test_check_tells_what_the_kernel_needs(tmp_path):
+    program = os.path.join(EXAMPLES, "port_knocking.xfsm")
+    r = beba("check", "--target", "xdp", "--json", program)
+    cost = r.json["files"][0]["budget"]
+    assert r.code == 0 and cost["memory"] > 100000 * 32
+    if shutil.which("clang"):
+        assert 100 < cost["instructions"] < 100000 and 64 <= cost["stack"] <= cost["stack_max"] == 512
+        assert "instructions, " in beba("check", "--target", "tc", program).text
+    r = beba("check", "--target", "xdp", program, env=dict(os.environ, PATH="/nowhere"))
+    assert r.code == 0 and "not known" in r.err and "clang" in r.err
+    large = write(tmp_path, "machine m {\n    key ip.src\n    without key -> pass\n    capacity 100M\n"
+                            "    state a { always { pass } }\n}\n")
+    r = beba("check", "--target", "xdp", large)
+    assert r.code == 1 and "a capacity of" in r.err and "fits" in r.err
+
+
 def test_check_strict_fails_on_warnings(tmp_path):
     path = write(tmp_path, "machine m {\n    key ip.src\n    without key -> pass\n    reg unused : u8\n"
                            "    state a { always { pass } }\n}\n")
