@@ -37,17 +37,17 @@ static const char *included(const char *line, size_t n, size_t *len)
 static uint32_t find_source(const struct beba_sources *all, uint32_t from, const char *path,
                             size_t len)
 {
-    const char *name = all->source[from].name, *slash = strrchr(name, '/');
-    size_t dir = slash && *path != '/' ? (size_t)(slash - name) + 1 : 0;
+    struct beba_arena arena = {0};
+    char *asked = beba_arena_printf(&arena, "%.*s", (int)len, path), *name = NULL;
+    uint32_t found = 0;
 
-    for (uint32_t i = 1; i < all->n; i++) {
-        const char *other = all->source[i].name;
-
-        if (strlen(other) == dir + len && !memcmp(other, name, dir) &&
-            !memcmp(other + dir, path, len))
-            return i;
-    }
-    return 0;
+    if (asked)
+        name = beba_lang_include_path(&arena, all->source[from].name, asked);
+    for (uint32_t i = 1; name && i < all->n && !found; i++)
+        if (!strcmp(all->source[i].name, name))
+            found = i;
+    beba_arena_free(&arena);
+    return found;
 }
 
 static void flatten(const struct beba_sources *all, uint32_t from, bool *done,

@@ -30,6 +30,10 @@ int beba_lang_load_file(const char *path, const struct beba_lang_opts *opts,
                         struct beba_program **out, struct beba_diags *diags,
                         struct beba_error *err);
 
+/* The path of what file `from` includes, "." and ".." taken out where that is plain: the name of
+ * its source. NULL: out of memory. */
+char *beba_lang_include_path(struct beba_arena *arena, const char *from, const char *path);
+
 /* The one canonical layout; comments survive; formatting twice changes nothing. -EINVAL and diags
  * when the text does not parse. */
 int beba_lang_format(const char *name, const char *text, size_t len, struct beba_strbuf *out,

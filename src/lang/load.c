@@ -31,17 +31,16 @@ struct loader {
 
 /* --- paths and files ----------------------------------------------------------------------- */
 
-/* The included path as seen from here, "." and ".." taken out where that is plain. */
-static char *resolve(struct loader *l, const char *from, const char *path)
+char *beba_lang_include_path(struct beba_arena *arena, const char *from, const char *path)
 {
     const char *slash = strrchr(from, '/');
     char *joined, *out, *in;
     size_t n = 0, base;
 
     if (*path == '/' || !slash)
-        joined = beba_arena_printf(&l->scratch, "%s", path);
+        joined = beba_arena_printf(arena, "%s", path);
     else
-        joined = beba_arena_printf(&l->scratch, "%.*s%s", (int)(slash - from + 1), from, path);
+        joined = beba_arena_printf(arena, "%.*s%s", (int)(slash - from + 1), from, path);
     if (!joined)
         return NULL;
     out = in = joined;
@@ -134,7 +133,7 @@ static void include(void *arg, const struct ast_include *inc)
 {
     struct loader *l = arg;
     const char *from = l->path;
-    char *path = resolve(l, from, inc->path), *text = NULL;
+    char *path = beba_lang_include_path(&l->scratch, from, inc->path), *text = NULL;
     const char *what;
     size_t len = 0;
     bool again;
