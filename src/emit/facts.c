@@ -21,6 +21,7 @@ static void look_at_field(struct look *l, uint32_t id)
         return;
     l->e->layers |= 1u << beba_fields[id].layer;
     l->e->reads_now |= id == BEBA_F_NOW;
+    l->e->reads_tunnel |= id == BEBA_F_TUNNEL_ID;
     l->e->reads_port |= id == BEBA_F_IN_PORT || id == BEBA_F_IN_PHY_PORT;
 }
 

@@ -284,6 +284,8 @@ static void start(struct emit *e)
     beba_emit_line(e, "#define BEBA_WANT 0x%" PRIx32 "u /* layers */", e->layers);
     if (e->edits)
         beba_emit_line(e, "#define BEBA_EDITS 1");
+    if (e->reads_tunnel)
+        beba_emit_line(e, "#define BEBA_READS_TUNNEL 1");
     if (e->reads_port)
         beba_emit_line(e, "#define BEBA_READS_PORT 1");
     if (!e->reads_now && e->shortest >= TICK_TIMEOUT)

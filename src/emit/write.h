@@ -49,6 +49,7 @@ struct emit {
     bool edits;                 /* some table writes fields, or pushes, pops, swaps */
     bool reads_now;             /* some table reads the time */
     bool reads_port;            /* or the port that a packet came in by */
+    bool reads_tunnel;          /* or the tunnel */
     uint64_t shortest;          /* timeout of all, ns; UINT64_MAX: there is none */
     uint32_t layers;            /* that the program reads */
     const struct beba_table *t; /* the one being written */

@@ -58,6 +58,20 @@ BEBA_INLINE bool beba_sample_now(const struct beba_run *x, const struct beba_obj
            (every <= 1 || head->packets % every == 0);
 }
 
+#if defined BEBA_READS_TUNNEL && defined BEBA_TARGET_TC
+/* The tunnel that a device which takes them off found the packet in; 0: none. */
+BEBA_INLINE uint64_t beba_tunnel_of(beba_ctx *ctx, struct beba_scratch *scratch)
+{
+    struct bpf_tunnel_key *key = (struct bpf_tunnel_key *)(void *)scratch->frame;
+    const uint64_t v4 = 0, v6 = 1; /* BPF_F_TUNINFO_IPV6 */
+
+    if (bpf_skb_get_tunnel_key(ctx, key, sizeof(*key), v4) &&
+        bpf_skb_get_tunnel_key(ctx, key, sizeof(*key), v6))
+        return 0;
+    return key->tunnel_id;
+}
+#endif
+
 BEBA_INLINE void beba_begin(beba_ctx *ctx, struct beba_run *x, struct beba_object_cpu *head,
                             struct beba_object_shared *shared, struct beba_scratch *scratch)
 {
@@ -65,6 +79,9 @@ BEBA_INLINE void beba_begin(beba_ctx *ctx, struct beba_run *x, struct beba_objec
     x->p.now = beba_config.test ? shared->test_now : beba_now(scratch);
     if (BEBA_PORT_ALWAYS || beba_config.test)
         x->p.in_port = x->p.in_phy_port = beba_port_of(ctx, shared);
+#if defined BEBA_READS_TUNNEL && defined BEBA_TARGET_TC
+    x->p.tunnel_id = beba_tunnel_of(ctx, scratch);
+#endif
     x->number = x->draws = 0;
     x->reason = BEBA_REASON_END;
     x->verdict = BEBA_VERDICT_NEXT;
