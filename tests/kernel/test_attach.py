@@ -238,6 +238,35 @@ def test_include(pair):
     pair.ok("detach", "plain")
 
 
+def test_many_machines(pair):
+    """
+        a0 [20 machines, each with flows and timeouts]
+    """
+    machine = """
+machine m{n} {{
+    key {key}
+    reg count : u32
+    without key -> {then}
+    state a {{
+        on udp.dst == {port} {{ count += 1; goto b; {then} }}
+        else {{ {then} }}
+    }}
+    state b idle {port}s -> a {{
+        on udp {{ count += 1; {then} }}
+        else {{ goto a; {then} }}
+    }}
+}}
+"""
+    keys = ["ip.src", "ip.dst", "connection", "ip.src, l4.dst", "eth.src"]
+    text = "".join(machine.format(n=n, key=keys[n % 5], port=n + 1, then="next" if n < 19 else "pass")
+                   for n in range(20))
+    pair.ok("attach", pair.object("many", text), "--dev", "a0")
+    pair.send("b0", udp("10.0.0.1", 7))
+    machines = pair.ok("show", "--json", "many").json["programs"][0]["machines"]
+    assert [m["entries"] for m in machines] == [int(n == 6) for n in range(20)]
+    pair.ok("detach", "many")
+
+
 def test_build(pair):
     """
         nothing is attached
