@@ -232,70 +232,43 @@ BEBA_INLINE bool beba_ft_is_initial(const struct beba_ft *ft, uint32_t state, co
 }
 
 #ifdef __bpf__
-/* beba_timeouts_apply with one path through a step, which the verifier looks at once. */
+/* beba_timeouts_apply by steps that the verifier looks at once. */
 struct beba_ft_chain {
     const struct beba_timeouts *states;
+    struct beba_seen *seen;
     uint64_t now, n;
-    uint64_t state, entered, used, first;
 };
 
-BEBA_INLINE bool beba_ft_step(const struct beba_timeouts *t, struct beba_ft_chain *c)
-{
-    uint64_t hard = c->entered + t->hard, idle = c->used + t->idle;
-    uint64_t has_hard =
-        beba_ft_below(0, t->hard) & ~beba_ft_below(hard, t->hard) & ~beba_ft_below(c->now, hard);
-    uint64_t has_idle =
-        beba_ft_below(0, t->idle) & ~beba_ft_below(idle, t->idle) & ~beba_ft_below(c->now, idle);
-    uint64_t is_hard = 0 - (has_hard & (~has_idle | ~beba_ft_below(idle, hard)) & 1);
-    uint64_t is_idle;
-
-    __asm__ volatile("" : "+r"(is_hard));
-    is_idle = (0 - (has_idle & 1)) & ~is_hard;
-    __asm__ volatile("" : "+r"(is_idle));
-    c->state ^= ((c->state ^ t->hard_to) & is_hard) | ((c->state ^ t->idle_to) & is_idle);
-    c->entered ^= ((c->entered ^ hard) & is_hard) | ((c->entered ^ idle) & is_idle);
-    c->used ^= ((c->used ^ hard) & is_hard) | ((c->used ^ idle) & is_idle);
-    return (is_hard | is_idle) != 0;
-}
-
-/* first: when the first timeout was due; 0 until then. */
 BEBA_FT_STEP beba_ft_chain_step(uint32_t i, struct beba_ft_chain *c)
 {
-    uint64_t state = c->state, period;
+    struct beba_seen *seen = c->seen;
+    uint64_t state = seen->state, period;
 
     __asm__ volatile("" : "+r"(state));
     if (state >= c->n)
         return 1;
     period = c->states[state].period;
-    if (i && period && c->now - c->entered >= period)
-        c->entered = c->used = c->now - (c->now - c->entered) % period;
-    if (!beba_ft_step(&c->states[state], c))
+    if (i && period && c->now - seen->entered >= period)
+        seen->entered = seen->used = c->now - (c->now - seen->entered) % period;
+    if (!beba_timeouts_step(&c->states[state], seen, c->now))
         return 1;
-    if (!i)
-        c->first = c->entered;
+    if (!i) {
+        seen->expired = true;
+        seen->deadline = seen->entered;
+    }
     return 0;
 }
 
 BEBA_INLINE void beba_ft_apply_as(const struct beba_ft *ft, struct beba_ft_shape shape,
                                   struct beba_seen *seen, uint64_t now)
 {
-    struct beba_ft_chain c = {.states = BEBA_FT_STATES(ft),
-                              .now = now,
-                              .n = shape.n_states,
-                              .state = seen->state,
-                              .entered = seen->entered,
-                              .used = seen->used};
+    struct beba_ft_chain c = {
+        .states = BEBA_FT_STATES(ft), .seen = seen, .now = now, .n = shape.n_states};
 
     seen->expired = false;
     seen->deadline = 0;
-    if (now < seen->used)
-        return;
-    BEBA_FT_STEPS(shape.n_states + 1, beba_ft_chain_step, &c);
-    seen->expired = c.first != 0;
-    seen->deadline = c.first;
-    seen->state = (uint32_t)c.state;
-    seen->entered = c.entered;
-    seen->used = c.used;
+    if (now >= seen->used)
+        BEBA_FT_STEPS(shape.n_states + 1, beba_ft_chain_step, &c);
 }
 
 /* A function, which takes the stack only while it runs. */

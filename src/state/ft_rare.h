@@ -19,8 +19,7 @@ struct beba_held_way {
     uint16_t mask;  /* its slots that are still to be compared */
     uint16_t found; /* low bits of the token: not whole words, the verifier forgets what they are */
     uint8_t n;      /* buckets before it */
-    uint8_t locks : 1; /* whether buckets after the first are to be locked */
-    uint8_t locked : 1;
+    uint8_t locked;
 };
 
 BEBA_INLINE struct beba_held_way beba_held_way(struct beba_ft *ft, struct beba_ft_shape shape,
@@ -33,16 +32,15 @@ BEBA_INLINE struct beba_held_way beba_held_way(struct beba_ft *ft, struct beba_f
                                   .at = beba_ft_first(ft, hash)};
 }
 
-/* Compares one slot, or goes to the next bucket: 17 steps are enough for a bucket. The verifier
- * must not know what n is: it would look at the step for each. */
-BEBA_FT_STEP beba_held_find_step(uint32_t i, struct beba_held_way *w)
+/* Compares one slot, or goes to the next bucket, locking it or not: 17 steps are enough for a
+ * bucket. */
+BEBA_INLINE long beba_held_find_next(struct beba_held_way *w, bool locks)
 {
     struct beba_ft_shape shape = beba_ft_unpack(&w->shape);
     struct beba_ft_bucket *b = BEBA_FT_BUCKET(w->ft, shape, w->at);
     uint32_t mask = w->mask, slot, n = w->n;
     bool more;
 
-    (void)i;
     if (!b)
         return 1;
     if (mask) {
@@ -56,7 +54,7 @@ BEBA_FT_STEP beba_held_find_step(uint32_t i, struct beba_held_way *w)
     }
     more = (n > 1) | ((n ? BEBA_FT_GET(&b->beyond) : BEBA_FT_GET(&b->displaced)) != 0);
     more &= (n <= BEBA_FT_BEYOND) & (n < w->ft->n_buckets);
-    if (w->locked)
+    if (locks && w->locked)
         beba_ft_unlock(shape, &b->lock);
     w->locked = false;
     if (!more)
@@ -66,13 +64,25 @@ BEBA_FT_STEP beba_held_find_step(uint32_t i, struct beba_held_way *w)
     if (w->at == beba_ft_first(w->ft, w->hash))
         return 0;
     b = BEBA_FT_BUCKET(w->ft, shape, w->at);
-    if (!b || (w->locks && !beba_ft_lock(shape, &b->lock))) {
+    if (!b || (locks && !beba_ft_lock(shape, &b->lock))) {
         w->found = BEBA_HELD_NOT_HAD;
         return 1;
     }
-    w->locked = w->locks;
+    w->locked = locks;
     w->mask = (uint16_t)beba_ft_match(b, beba_ft_tag(w->hash));
     return 0;
+}
+
+BEBA_FT_STEP beba_held_find_step(uint32_t i, struct beba_held_way *w)
+{
+    (void)i;
+    return beba_held_find_next(w, true);
+}
+
+BEBA_FT_STEP beba_held_aside_step(uint32_t i, struct beba_held_way *w)
+{
+    (void)i;
+    return beba_held_find_next(w, false);
 }
 
 enum { BEBA_HELD_FIND_STEPS = (BEBA_FT_BEYOND + 2) * (BEBA_FT_SLOTS + 1) };
@@ -91,7 +101,6 @@ BEBA_INLINE uint64_t beba_held_find(struct beba_ft *ft, struct beba_ft_shape sha
 {
     struct beba_held_way w = beba_held_way(ft, shape, key, hash);
 
-    w.locks = true;
     w.mask = (uint16_t)beba_ft_match(first, beba_ft_tag(hash));
     BEBA_FT_STEPS(BEBA_HELD_FIND_STEPS, beba_held_find_step, &w);
     return beba_held_found(&w);
@@ -103,7 +112,7 @@ BEBA_INLINE uint64_t beba_held_aside(struct beba_ft *ft, struct beba_ft_shape sh
 {
     struct beba_held_way w = beba_held_way(ft, shape, key, hash);
 
-    BEBA_FT_STEPS(BEBA_HELD_FIND_STEPS, beba_held_find_step, &w);
+    BEBA_FT_STEPS(BEBA_HELD_FIND_STEPS, beba_held_aside_step, &w);
     return beba_held_found(&w);
 }
 

@@ -124,15 +124,21 @@ struct beba_sweeping {
         return 0;                                                               \
     }                                                                           \
                                                                                 \
-    __attribute__((noinline)) int control_##name(struct beba_object_command *c) \
+    __attribute__((noinline)) int change_##name(struct beba_object_command *c)  \
     {                                                                           \
         struct beba_ft *ft = region_of_##name();                                \
+                                                                                \
+        return c && ft ? beba_control_key(c, ft, SHAPE_##name) : -BEBA_EINVAL;  \
+    }                                                                           \
+                                                                                \
+    __attribute__((noinline)) int control_##name(struct beba_object_command *c) \
+    {                                                                           \
         struct beba_sweeping s = {0};                                           \
                                                                                 \
-        if (!c || !ft)                                                          \
+        if (!c)                                                                 \
             return -BEBA_EINVAL;                                                \
         if (c->op != BEBA_OBJECT_SWEEP)                                         \
-            return beba_control_key(c, ft, SHAPE_##name);                       \
+            return change_##name(c);                                            \
         s.bucket = c->bucket;                                                   \
         s.now = c->now;                                                         \
         bpf_loop(c->count, (void *)sweep_step_##name, &s, 0);                   \
