@@ -127,7 +127,7 @@ static int assign(const struct cli_deployment *d, const struct place *at, const 
 static int one(const struct cli_deployment *d, const struct cli_call *call, struct beba_strbuf *out,
                json_t *json)
 {
-    struct place at;
+    struct place at = {0};
     int rc = find_place(d->p, call->operand[2], &at);
 
     if (!rc && call->n_operands > 3)

@@ -108,11 +108,12 @@ static int add_source(struct restore *r, char *path)
 {
     struct source *more = realloc(r->source, (r->n_sources + 1) * sizeof(*more));
 
+    if (more)
+        r->source = more;
     if (!more || !path) {
         free(path);
         return -ENOMEM;
     }
-    r->source = more;
     more[r->n_sources++] = (struct source){.path = path};
     return 0;
 }

@@ -61,7 +61,7 @@ static int find_devices(struct beba_kernel *k, const struct beba_kernel_opts *op
             beba_error_hint(err, "ip link lists the devices");
             return -ENODEV;
         }
-        strcpy(d->name, name);
+        memcpy(d->name, name, strlen(name) + 1);
         d->port = opts->port[i].port;
         d->hook = opts->hook;
     }

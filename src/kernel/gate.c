@@ -18,6 +18,7 @@ int beba_gate_new(struct beba_kernel *k, enum beba_target target, struct beba_er
         return beba_kernel_error(err, rc, "make the gate");
     const struct bpf_insn insns[] = {
         /* r2 = beba_next; r3 = 0; tail_call; r0 = as if nothing were here; exit */
+        /* NOLINTNEXTLINE(misc-redundant-expression): BPF_LD and BPF_IMM are both 0 */
         {.code = BPF_LD | BPF_DW | BPF_IMM,
          .dst_reg = 2,
          .src_reg = BPF_PSEUDO_MAP_FD,

@@ -193,6 +193,7 @@ static int set_programs(struct load *l, struct beba_error *err)
         if (i < 0)
             continue;
         found[i] = true;
+        free(l->log[i]);
         l->log[i] = malloc(LOG_SIZE);
         if (!l->log[i])
             return beba_error_set(err, -ENOMEM, "out of memory");

@@ -140,7 +140,7 @@ bool beba_point_parse(const char *name, struct beba_kernel_device *out)
     if (end == name + n + 1 || *end != '_' || !end[1] || strlen(end + 1) >= sizeof(out->name))
         return false;
     out->port = (uint32_t)port;
-    strcpy(out->name, end + 1);
+    memcpy(out->name, end + 1, strlen(end + 1) + 1);
     for (char *s = out->name; *s; s++)
         if (*s == ':')
             *s = '.';

@@ -228,7 +228,7 @@ static int search_deployment(void *arg, const char *name)
 
     if (strlen(name) >= sizeof(s->in) || strchr(name, '~') || !beba_kernel_is_there(s->root, name))
         return 0;
-    strcpy(s->in, name);
+    memcpy(s->in, name, strlen(name) + 1);
     snprintf(dir, sizeof(dir), "%s/%s", s->root, name);
     return beba_kernel_each(dir, search_point, s);
 }

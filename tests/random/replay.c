@@ -58,13 +58,12 @@ static unsigned read_capture(const char *path, struct original *out)
     struct beba_reader *reader;
     struct beba_packet p;
     unsigned n = 0;
-    int rc;
 
     if (beba_reader_open(path, &reader, &err)) {
         fprintf(stderr, "%s\n", err.what);
         exit(2);
     }
-    while (n < MAX_PACKETS && (rc = beba_reader_next(reader, &p, &err)) > 0) {
+    while (n < MAX_PACKETS && beba_reader_next(reader, &p, &err) > 0) {
         struct original *o = &out[n++];
 
         o->bytes = checked(malloc(p.len + 1));
