@@ -3,8 +3,9 @@
  * in the kernel's LRU hash map (-DUSE_LRU: what one would write today) or in a flat array map of
  * buckets (what one would write with a week to spend).
  *
- * Each program defines struct flow and CAPACITY, includes this, and uses flow_get (the flow and its
- * lock, NULL where there is none), flow_new and flow_put; now is what the program has read. */
+ * Each program defines struct flow, includes this with -DCAPACITY=N flows, and uses flow_get (the
+ * flow and its lock, NULL where there is none), flow_new and flow_put; now is what the program has
+ * read. */
 #ifndef BEBA_BENCH_XDP_FLOWS_H
 #define BEBA_BENCH_XDP_FLOWS_H
 

@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /* bench/xdp/syn_counter.xfsm, by hand. */
-#define CAPACITY 1310720
-
 struct flow {
     unsigned long long entered; /* ns */
     unsigned int syns, state;

@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /* examples/token_bucket.xfsm, by hand: two buckets a source, held as time. */
-#define CAPACITY 1310720
-
 struct flow {
     unsigned long long packets, bytes, last; /* ns */
 };
