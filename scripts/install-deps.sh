@@ -10,7 +10,7 @@ set -euo pipefail
 packages_for() {
     case $1 in
     build) echo gcc libc6-dev make meson ninja-build pkg-config python3 libpcap-dev libjansson-dev \
-        libbpf-dev libxdp-dev libelf-dev zlib1g-dev clang ;;
+        libbpf-dev libxdp-dev libelf-dev zlib1g-dev clang libuv1-dev liburcu-dev libssl-dev ;;
     demo) echo graphviz iproute2 ;;
     docs) echo pandoc ;;
     test) echo git clang clang-format clang-tidy libclang-rt-dev llvm libcmocka-dev binutils shellcheck \

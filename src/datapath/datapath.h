@@ -1,0 +1,216 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+/* The OpenFlow datapath: flow tables, groups, meters and BEBA's state tables, and packets run
+ * through them.
+ *
+ * Threads. One control thread changes a datapath and reads its statistics; workers run packets at
+ * the same time. Changes are versions: a packet takes the version when it comes in and sees the
+ * tables as they were then, so one flow-mod, or all of a bundle, happens between two packets.
+ * Removed things are freed after all workers have been seen between packets (liburcu, QSBR).
+ *
+ * Bounds: BEBA_DP_* and struct beba_dp_opts. What does not fit is refused with OpenFlow's error.
+ * Every packet that goes nowhere is counted by reason. Semantics: OpenFlow 1.3.5 [sections], BEBA:
+ * docs/openflow.md. Memory of the packet path is made beforehand, per worker. */
+#ifndef BEBA_DATAPATH_DATAPATH_H
+#define BEBA_DATAPATH_DATAPATH_H
+
+#include "openflow/model.h"
+#include "packet/packet.h"
+
+struct beba_error;
+struct beba_dp;
+struct beba_dp_worker;
+
+enum {
+    BEBA_DP_TABLES = 254,
+    BEBA_DP_PORTS = 256,      /* at most */
+    BEBA_DP_GROUP_DEPTH = 16, /* groups that lead to groups */
+    BEBA_DP_CLONES = 4096, /* copies that one packet may make (flood, groups, packet generation) */
+};
+
+enum beba_dp_drop {                      /* why a packet ended */
+                    BEBA_DP_DROP_MISS,   /* no entry matched */
+                    BEBA_DP_DROP_ACTION, /* the entry says nothing about where to go */
+                    BEBA_DP_DROP_METER,
+                    BEBA_DP_DROP_TTL,
+                    BEBA_DP_DROP_PORT,     /* down, absent, NO_FWD, NO_RECV */
+                    BEBA_DP_DROP_GROUP,    /* no live bucket, no such group */
+                    BEBA_DP_DROP_TOO_DEEP, /* too many copies, or groups in groups */
+                    BEBA_DP_DROP_EDIT,     /* no room for a header, or nothing to pop */
+                    BEBA_DP_DROP_FRAGMENT, /* OFPC_FRAG_DROP */
+                    BEBA_DP_DROP_BUSY,     /* a flow's lock was not to be had */
+                    BEBA_DP_DROP_PROGRAM,  /* a program's verdict */
+                    BEBA_DP_N_DROPS
+};
+const char *beba_dp_drop_name(enum beba_dp_drop reason);
+
+struct beba_dp_opts {
+    unsigned n_workers;                             /* 1..64 */
+    uint32_t max_entries;                           /* of a flow table; 0: 1 << 20 */
+    uint32_t max_groups, max_meters, max_templates; /* 0: 4096, 4096, 1024 */
+    uint64_t max_flows;                             /* of a state table; 0: 1 << 20 */
+    const char *state_file; /* prefix of the files that hold state tables; NULL: private memory */
+    uint64_t seed;          /* of SELECT and RANDOM; 0: from the system */
+};
+
+int beba_dp_new(const struct beba_dp_opts *opts, struct beba_dp **out, struct beba_error *err);
+void beba_dp_free(struct beba_dp *dp);
+
+/* --- control: 0, or -EINVAL with err; a refused change changes nothing ----------------------- */
+
+/* now: ns, of the clock that packets carry. */
+int beba_dp_flow_mod(struct beba_dp *dp, const struct beba_of_flow_mod *mod, uint64_t now,
+                     struct beba_of_error *err);
+int beba_dp_group_mod(struct beba_dp *dp, const struct beba_of_group_mod *mod, uint64_t now,
+                      struct beba_of_error *err);
+int beba_dp_meter_mod(struct beba_dp *dp, const struct beba_of_meter_mod *mod, uint64_t now,
+                      struct beba_of_error *err);
+int beba_dp_table_mod(struct beba_dp *dp, const struct beba_of_table_mod *mod,
+                      struct beba_of_error *err);
+int beba_dp_state_mod(struct beba_dp *dp, const struct beba_of_state_mod *mod, uint64_t now,
+                      struct beba_of_error *err);
+int beba_dp_template_mod(struct beba_dp *dp, const struct beba_of_template_mod *mod,
+                         struct beba_of_error *err);
+
+/* Changes between begin and commit become visible at once; after a failed one, or on wish,
+ * rollback leaves no trace. Flow-mods, group-mods and meter-mods only. */
+void beba_dp_begin(struct beba_dp *dp);
+void beba_dp_commit(struct beba_dp *dp);
+void beba_dp_rollback(struct beba_dp *dp);
+
+/* Checks actions as a packet-out has them [7.3.6]. */
+int beba_dp_check_actions(struct beba_dp *dp, const struct beba_of_actions *actions,
+                          struct beba_of_error *err);
+
+/* --- ports: what the datapath must know of them ----------------------------------------------- */
+
+struct beba_dp_port {
+    uint32_t port;   /* 1..OFPP_MAX, or OFPP_LOCAL */
+    uint32_t config; /* OFPPC_* */
+    bool up;         /* live */
+};
+int beba_dp_port_set(struct beba_dp *dp, const struct beba_dp_port *port);
+void beba_dp_port_del(struct beba_dp *dp, uint32_t port);
+
+/* OFPC_FRAG_*, and invalid-TTL and miss packets' max_len of SET_CONFIG. */
+void beba_dp_config(struct beba_dp *dp, uint16_t flags, uint16_t miss_send_len);
+
+/* --- what comes out ------------------------------------------------------------------------- */
+
+struct beba_dp_packet_in {
+    const struct beba_packet *packet;
+    uint8_t reason; /* OFPR_* */
+    uint8_t table;
+    uint64_t cookie;
+    uint16_t max_len;
+    struct beba_of_match match; /* in_port and the pipeline fields that are there [7.4.1]; BEBA's
+                                   fields last, from n_plain on */
+    uint32_t n_plain;
+};
+
+struct beba_dp_state_change { /* STATE_CHANGED */
+    uint32_t table, old_state, new_state, mask;
+    uint8_t key[BEBA_OF_STATE_KEY];
+    uint32_t key_len;
+    uint32_t vars[BEBA_FLOW_DATA_VARS];
+};
+
+/* A worker's outside. Called during beba_dp_run; the packet is lent for the call. */
+struct beba_dp_sink {
+    void *arg;
+    /* port: a real one or OFPP_LOCAL, which is up and may be sent to. */
+    void (*output)(void *arg, uint32_t port, uint32_t queue, const struct beba_packet *packet);
+    void (*packet_in)(void *arg, const struct beba_dp_packet_in *in);
+    void (*state_changed)(void *arg,
+                          const struct beba_dp_state_change *change); /* NULL: nobody asks */
+};
+
+/* --- packets -------------------------------------------------------------------------------- */
+
+/* Worker i of n_workers, used by one thread at a time, which is registered with QSBR. */
+struct beba_dp_worker *beba_dp_worker(struct beba_dp *dp, unsigned i,
+                                      const struct beba_dp_sink *sink);
+
+/* Runs n parsed packets through table 0 [5.1]. in_port and now are set. Packets are changed in
+ * place and need head- and tailroom for what actions push. */
+void beba_dp_run(struct beba_dp_worker *w, struct beba_packet *const packet[], unsigned n);
+
+/* Executes a packet-out's actions on a parsed packet [7.3.6]; OFPP_TABLE leads to table 0. */
+void beba_dp_execute(struct beba_dp_worker *w, struct beba_packet *packet,
+                     const struct beba_of_actions *actions);
+
+/* --- expiry: by the control thread, a few times a second ------------------------------------- */
+
+/* Entries that idle or hard timeouts, deletes or group-deletes removed, for FLOW_REMOVED: called
+ * for each with OFPFF_SEND_FLOW_REM, also from flow_mod and group_mod. */
+struct beba_dp_removed {
+    uint64_t cookie, packets, bytes, lived; /* ns */
+    uint16_t priority, idle_timeout, hard_timeout;
+    uint8_t reason; /* OFPRR_* */
+    uint8_t table;
+    const struct beba_of_match *match;
+};
+void beba_dp_on_removed(struct beba_dp *dp,
+                        void (*fn)(void *arg, const struct beba_dp_removed *removed), void *arg);
+/* Applies timeouts of flow entries, and of a part of the state tables' entries. */
+void beba_dp_expire(struct beba_dp *dp, uint64_t now);
+
+/* --- statistics: by the control thread ------------------------------------------------------- */
+
+struct beba_dp_flow {
+    uint8_t table;
+    uint16_t priority, idle_timeout, hard_timeout, flags;
+    uint64_t cookie, packets, bytes, lived; /* ns */
+    const struct beba_of_match *match;
+    const struct beba_of_instructions *instructions;
+};
+struct beba_dp_flow_filter { /* of OFPMP_FLOW and AGGREGATE; table OFPTT_ALL, ports ANY */
+    uint8_t table;
+    uint32_t out_port, out_group;
+    uint64_t cookie, cookie_mask;
+    struct beba_of_match match;
+};
+/* Calls fn for each flow entry until it returns false; the order is stable while nothing changes,
+ * and *cursor (0 at first) goes on where a call ended. Returns true at the end. */
+bool beba_dp_flows(struct beba_dp *dp, const struct beba_dp_flow_filter *filter, uint64_t now,
+                   uint64_t *cursor, bool (*fn)(void *arg, const struct beba_dp_flow *flow),
+                   void *arg);
+
+struct beba_dp_table_stats {
+    uint32_t active, max_entries;
+    uint64_t lookups, matches;
+    bool stateful;
+    const char *name;
+};
+void beba_dp_table_stats(struct beba_dp *dp, uint8_t table, struct beba_dp_table_stats *out);
+
+struct beba_dp_group {
+    uint32_t group, ref_count;
+    uint8_t type;
+    uint64_t packets, bytes, lived;
+    uint32_t n_buckets;
+    const struct beba_of_bucket *bucket;
+    uint64_t bucket_packets, bucket_bytes; /* see beba_dp_bucket_stats */
+};
+/* *cursor as above; false at the end. */
+bool beba_dp_group_next(struct beba_dp *dp, uint64_t *cursor, uint64_t now,
+                        struct beba_dp_group *out);
+void beba_dp_bucket_stats(struct beba_dp *dp, uint32_t group, uint32_t bucket, uint64_t *packets,
+                          uint64_t *bytes);
+
+struct beba_dp_meter {
+    uint32_t meter, flow_count;
+    uint16_t flags;
+    uint64_t packets, bytes, lived;
+    uint32_t n_bands;
+    const struct beba_of_band *band;
+};
+bool beba_dp_meter_next(struct beba_dp *dp, uint64_t *cursor, uint64_t now,
+                        struct beba_dp_meter *out);
+void beba_dp_band_stats(struct beba_dp *dp, uint32_t meter, uint32_t band, uint64_t *packets,
+                        uint64_t *bytes);
+
+void beba_dp_drops(struct beba_dp *dp, uint64_t out[BEBA_DP_N_DROPS]);
+
+/* State entries, for BEBA's statistics and for people: see datapath/stateful.h. */
+
+#endif

@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+/* BEBA's stateful tables: OpenState's state tables, OPP's variables, conditions and ALU, packet
+ * templates. Between the datapath's core (exec.h), which calls what is first here at fixed points
+ * of a packet's way, and the agent, which asks for statistics.
+ *
+ * State lives in the flow table (state/ft_shared.h): an entry's registers are struct
+ * beba_state_regs. Timeouts are an entry's own, given by each SET_STATE, not those of a state. */
+#ifndef BEBA_DATAPATH_STATEFUL_H
+#define BEBA_DATAPATH_STATEFUL_H
+
+#include "datapath/datapath.h"
+
+struct beba_dp_exec;  /* a packet on its way: datapath/exec.h */
+struct beba_stateful; /* all stateful tables, global state, templates of a datapath */
+
+struct beba_state_regs {
+    uint64_t written;                    /* ns: state last written */
+    uint32_t hard_timeout, idle_timeout; /* us; 0: not armed */
+    uint32_t hard_rollback, idle_rollback;
+    uint32_t var[BEBA_FLOW_DATA_VARS];
+};
+
+/* Points of a packet's way. */
+void beba_stateful_enter(struct beba_dp_exec *x,
+                         uint8_t table); /* before a table's match: sets
+                                           STATE, GLOBAL_STATE, CONDITIONs */
+void beba_stateful_action(struct beba_dp_exec *x, const struct beba_of_action *action);
+/* The frame of a template, parsed, for beba_dp_execute; i counts templates of that id from 0. */
+bool beba_stateful_template(struct beba_stateful *s, uint32_t id, const uint8_t **frame,
+                            uint32_t *len);
+
+/* Statistics (docs/openflow.md, multipart). */
+struct beba_state_entry {
+    uint8_t table;
+    uint32_t state;
+    uint8_t key[BEBA_OF_STATE_KEY];
+    uint32_t key_len;  /* 0: the default entry, last of its table */
+    uint64_t duration; /* ns since the state was written */
+    struct beba_state_regs regs;
+    const struct beba_of_scope *lookup;
+};
+struct beba_state_filter {
+    uint8_t table; /* OFPTT_ALL: all */
+    bool by_state;
+    uint32_t state;
+    struct beba_of_match match;
+    bool remove; /* takes what it returns out */
+};
+/* As beba_dp_flows; fn false stops after that entry. */
+bool beba_dp_states(struct beba_dp *dp, const struct beba_state_filter *filter, uint64_t now,
+                    uint64_t *cursor, bool (*fn)(void *arg, const struct beba_state_entry *e),
+                    void *arg);
+uint32_t beba_dp_global_state(struct beba_dp *dp);
+void beba_dp_global_vars(struct beba_dp *dp, uint8_t table, uint32_t out[BEBA_GLOBAL_DATA_VARS]);
+/* True when the table is stateful and has both scopes. */
+bool beba_dp_is_stateful(struct beba_dp *dp, uint8_t table);
+
+#endif

@@ -1,0 +1,653 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+/* Numbers of OpenFlow 1.3.5, by the names that the specification gives them, and those of the BEBA
+ * extension (docs/openflow.md) and of ONF's bundles (EXT-230). */
+#ifndef BEBA_OPENFLOW_OF_H
+#define BEBA_OPENFLOW_OF_H
+
+enum { /* message types [7.1] */
+       OFPT_HELLO = 0,
+       OFPT_ERROR = 1,
+       OFPT_ECHO_REQUEST = 2,
+       OFPT_ECHO_REPLY = 3,
+       OFPT_EXPERIMENTER = 4,
+       OFPT_FEATURES_REQUEST = 5,
+       OFPT_FEATURES_REPLY = 6,
+       OFPT_GET_CONFIG_REQUEST = 7,
+       OFPT_GET_CONFIG_REPLY = 8,
+       OFPT_SET_CONFIG = 9,
+       OFPT_PACKET_IN = 10,
+       OFPT_FLOW_REMOVED = 11,
+       OFPT_PORT_STATUS = 12,
+       OFPT_PACKET_OUT = 13,
+       OFPT_FLOW_MOD = 14,
+       OFPT_GROUP_MOD = 15,
+       OFPT_PORT_MOD = 16,
+       OFPT_TABLE_MOD = 17,
+       OFPT_MULTIPART_REQUEST = 18,
+       OFPT_MULTIPART_REPLY = 19,
+       OFPT_BARRIER_REQUEST = 20,
+       OFPT_BARRIER_REPLY = 21,
+       OFPT_QUEUE_GET_CONFIG_REQUEST = 22,
+       OFPT_QUEUE_GET_CONFIG_REPLY = 23,
+       OFPT_ROLE_REQUEST = 24,
+       OFPT_ROLE_REPLY = 25,
+       OFPT_GET_ASYNC_REQUEST = 26,
+       OFPT_GET_ASYNC_REPLY = 27,
+       OFPT_SET_ASYNC = 28,
+       OFPT_METER_MOD = 29,
+};
+
+enum {
+    OFPPC_PORT_DOWN = 1,
+    OFPPC_NO_RECV = 4,
+    OFPPC_NO_FWD = 32,
+    OFPPC_NO_PACKET_IN = 64,
+};
+
+enum {
+    OFPPS_LINK_DOWN = 1,
+    OFPPS_BLOCKED = 2,
+    OFPPS_LIVE = 4,
+};
+
+enum { /* reserved ports [7.2.1] */
+       OFPP_MAX = 0xffffff00u,
+       OFPP_IN_PORT = 0xfffffff8u,
+       OFPP_TABLE = 0xfffffff9u,
+       OFPP_NORMAL = 0xfffffffau,
+       OFPP_FLOOD = 0xfffffffbu,
+       OFPP_ALL = 0xfffffffcu,
+       OFPP_CONTROLLER = 0xfffffffdu,
+       OFPP_LOCAL = 0xfffffffeu,
+       OFPP_ANY = 0xffffffffu,
+};
+
+enum {
+    OFPQ_ALL = 0xffffffffu,
+};
+
+enum {
+    OFPPF_10MB_HD = 1,
+    OFPPF_10MB_FD = 2,
+    OFPPF_100MB_HD = 4,
+    OFPPF_100MB_FD = 8,
+    OFPPF_1GB_HD = 16,
+    OFPPF_1GB_FD = 32,
+    OFPPF_10GB_FD = 64,
+    OFPPF_40GB_FD = 128,
+    OFPPF_100GB_FD = 0x100,
+    OFPPF_1TB_FD = 0x200,
+    OFPPF_OTHER = 0x400,
+    OFPPF_COPPER = 0x800,
+    OFPPF_FIBER = 0x1000,
+    OFPPF_AUTONEG = 0x2000,
+    OFPPF_PAUSE = 0x4000,
+    OFPPF_PAUSE_ASYM = 0x8000,
+};
+
+enum {
+    OFPQT_MIN_RATE = 1,
+    OFPQT_MAX_RATE = 2,
+    OFPQT_EXPERIMENTER = 0xffff,
+};
+
+enum {
+    OFPMT_STANDARD = 0,
+    OFPMT_OXM = 1,
+};
+
+enum {
+    OFPXMC_NXM_0 = 0,
+    OFPXMC_NXM_1 = 1,
+    OFPXMC_OPENFLOW_BASIC = 0x8000,
+    OFPXMC_EXPERIMENTER = 0xffff,
+};
+
+enum {
+    OFPVID_PRESENT = 0x1000,
+    OFPVID_NONE = 0,
+};
+
+enum {
+    OFPIEH_NONEXT = 1,
+    OFPIEH_ESP = 2,
+    OFPIEH_AUTH = 4,
+    OFPIEH_DEST = 8,
+    OFPIEH_FRAG = 16,
+    OFPIEH_ROUTER = 32,
+    OFPIEH_HOP = 64,
+    OFPIEH_UNREP = 128,
+    OFPIEH_UNSEQ = 0x100,
+};
+
+enum {
+    OFPIT_GOTO_TABLE = 1,
+    OFPIT_WRITE_METADATA = 2,
+    OFPIT_WRITE_ACTIONS = 3,
+    OFPIT_APPLY_ACTIONS = 4,
+    OFPIT_CLEAR_ACTIONS = 5,
+    OFPIT_METER = 6,
+    OFPIT_EXPERIMENTER = 0xffff,
+};
+
+enum {
+    OFPAT_OUTPUT = 0,
+    OFPAT_COPY_TTL_OUT = 11,
+    OFPAT_COPY_TTL_IN = 12,
+    OFPAT_SET_MPLS_TTL = 15,
+    OFPAT_DEC_MPLS_TTL = 16,
+    OFPAT_PUSH_VLAN = 17,
+    OFPAT_POP_VLAN = 18,
+    OFPAT_PUSH_MPLS = 19,
+    OFPAT_POP_MPLS = 20,
+    OFPAT_SET_QUEUE = 21,
+    OFPAT_GROUP = 22,
+    OFPAT_SET_NW_TTL = 23,
+    OFPAT_DEC_NW_TTL = 24,
+    OFPAT_SET_FIELD = 25,
+    OFPAT_PUSH_PBB = 26,
+    OFPAT_POP_PBB = 27,
+    OFPAT_EXPERIMENTER = 0xffff,
+};
+
+enum {
+    OFPCML_MAX = 0xffe5,
+    OFPCML_NO_BUFFER = 0xffff,
+};
+
+enum {
+    OFPC_FLOW_STATS = 1,
+    OFPC_TABLE_STATS = 2,
+    OFPC_PORT_STATS = 4,
+    OFPC_GROUP_STATS = 8,
+    OFPC_IP_REASM = 32,
+    OFPC_QUEUE_STATS = 64,
+    OFPC_PORT_BLOCKED = 0x100,
+    OFPC_FRAG_NORMAL = 0,
+    OFPC_FRAG_DROP = 1,
+    OFPC_FRAG_REASM = 2,
+    OFPC_FRAG_MASK = 3,
+};
+
+enum {
+    OFPTT_MAX = 254,
+    OFPTT_ALL = 255,
+};
+
+enum {
+    OFPFC_ADD = 0,
+    OFPFC_MODIFY = 1,
+    OFPFC_MODIFY_STRICT = 2,
+    OFPFC_DELETE = 3,
+    OFPFC_DELETE_STRICT = 4,
+};
+
+enum {
+    OFPFF_SEND_FLOW_REM = 1,
+    OFPFF_CHECK_OVERLAP = 2,
+    OFPFF_RESET_COUNTS = 4,
+    OFPFF_NO_PKT_COUNTS = 8,
+    OFPFF_NO_BYT_COUNTS = 16,
+};
+
+enum {
+    OFPGC_ADD = 0,
+    OFPGC_MODIFY = 1,
+    OFPGC_DELETE = 2,
+};
+
+enum {
+    OFPG_MAX = 0xffffff00u,
+    OFPG_ALL = 0xfffffffcu,
+    OFPG_ANY = 0xffffffffu,
+};
+
+enum {
+    OFPGT_ALL = 0,
+    OFPGT_SELECT = 1,
+    OFPGT_INDIRECT = 2,
+    OFPGT_FF = 3,
+};
+
+enum {
+    OFPM_MAX = 0xffff0000u,
+    OFPM_SLOWPATH = 0xfffffffdu,
+    OFPM_CONTROLLER = 0xfffffffeu,
+    OFPM_ALL = 0xffffffffu,
+};
+
+enum {
+    OFPMC_ADD = 0,
+    OFPMC_MODIFY = 1,
+    OFPMC_DELETE = 2,
+};
+
+enum {
+    OFPMF_KBPS = 1,
+    OFPMF_PKTPS = 2,
+    OFPMF_BURST = 4,
+    OFPMF_STATS = 8,
+};
+
+enum {
+    OFPMBT_DROP = 1,
+    OFPMBT_DSCP_REMARK = 2,
+    OFPMBT_EXPERIMENTER = 0xffff,
+};
+
+enum {
+    OFPMPF_REQ_MORE = 1,
+    OFPMPF_REPLY_MORE = 1,
+};
+
+enum { /* multipart types [7.3.5] */
+       OFPMP_DESC = 0,
+       OFPMP_FLOW = 1,
+       OFPMP_AGGREGATE = 2,
+       OFPMP_TABLE = 3,
+       OFPMP_PORT_STATS = 4,
+       OFPMP_QUEUE = 5,
+       OFPMP_GROUP = 6,
+       OFPMP_GROUP_DESC = 7,
+       OFPMP_GROUP_FEATURES = 8,
+       OFPMP_METER = 9,
+       OFPMP_METER_CONFIG = 10,
+       OFPMP_METER_FEATURES = 11,
+       OFPMP_TABLE_FEATURES = 12,
+       OFPMP_PORT_DESC = 13,
+       OFPMP_EXPERIMENTER = 0xffff,
+};
+
+enum {
+    OFPTFPT_INSTRUCTIONS = 0,
+    OFPTFPT_INSTRUCTIONS_MISS = 1,
+    OFPTFPT_NEXT_TABLES = 2,
+    OFPTFPT_NEXT_TABLES_MISS = 3,
+    OFPTFPT_WRITE_ACTIONS = 4,
+    OFPTFPT_WRITE_ACTIONS_MISS = 5,
+    OFPTFPT_APPLY_ACTIONS = 6,
+    OFPTFPT_APPLY_ACTIONS_MISS = 7,
+    OFPTFPT_MATCH = 8,
+    OFPTFPT_WILDCARDS = 10,
+    OFPTFPT_WRITE_SETFIELD = 12,
+    OFPTFPT_WRITE_SETFIELD_MISS = 13,
+    OFPTFPT_APPLY_SETFIELD = 14,
+    OFPTFPT_APPLY_SETFIELD_MISS = 15,
+    OFPTFPT_EXPERIMENTER = 0xfffe,
+    OFPTFPT_EXPERIMENTER_MISS = 0xffff,
+};
+
+enum {
+    OFPGFC_SELECT_WEIGHT = 1,
+    OFPGFC_SELECT_LIVENESS = 2,
+    OFPGFC_CHAINING = 4,
+    OFPGFC_CHAINING_CHECKS = 8,
+};
+
+enum {
+    OFPCR_ROLE_NOCHANGE = 0,
+    OFPCR_ROLE_EQUAL = 1,
+    OFPCR_ROLE_MASTER = 2,
+    OFPCR_ROLE_SLAVE = 3,
+};
+
+enum {
+    OFPR_NO_MATCH = 0,
+    OFPR_ACTION = 1,
+    OFPR_INVALID_TTL = 2,
+};
+
+enum {
+    OFPRR_IDLE_TIMEOUT = 0,
+    OFPRR_HARD_TIMEOUT = 1,
+    OFPRR_DELETE = 2,
+    OFPRR_GROUP_DELETE = 3,
+};
+
+enum {
+    OFPPR_ADD = 0,
+    OFPPR_DELETE = 1,
+    OFPPR_MODIFY = 2,
+};
+
+enum { /* error types [7.4.4] */
+       OFPET_HELLO_FAILED = 0,
+       OFPET_BAD_REQUEST = 1,
+       OFPET_BAD_ACTION = 2,
+       OFPET_BAD_INSTRUCTION = 3,
+       OFPET_BAD_MATCH = 4,
+       OFPET_FLOW_MOD_FAILED = 5,
+       OFPET_GROUP_MOD_FAILED = 6,
+       OFPET_PORT_MOD_FAILED = 7,
+       OFPET_TABLE_MOD_FAILED = 8,
+       OFPET_QUEUE_OP_FAILED = 9,
+       OFPET_SWITCH_CONFIG_FAILED = 10,
+       OFPET_ROLE_REQUEST_FAILED = 11,
+       OFPET_METER_MOD_FAILED = 12,
+       OFPET_TABLE_FEATURES_FAILED = 13,
+       OFPET_EXPERIMENTER = 0xffff,
+};
+
+enum {
+    OFPHFC_INCOMPATIBLE = 0,
+    OFPHFC_EPERM = 1,
+};
+
+enum {
+    OFPBRC_BAD_VERSION = 0,
+    OFPBRC_BAD_TYPE = 1,
+    OFPBRC_BAD_MULTIPART = 2,
+    OFPBRC_BAD_EXPERIMENTER = 3,
+    OFPBRC_BAD_EXP_TYPE = 4,
+    OFPBRC_EPERM = 5,
+    OFPBRC_BAD_LEN = 6,
+    OFPBRC_BUFFER_EMPTY = 7,
+    OFPBRC_BUFFER_UNKNOWN = 8,
+    OFPBRC_BAD_TABLE_ID = 9,
+    OFPBRC_IS_SLAVE = 10,
+    OFPBRC_BAD_PORT = 11,
+    OFPBRC_BAD_PACKET = 12,
+    OFPBRC_MULTIPART_BUFFER_OVERFLOW = 13,
+};
+
+enum {
+    OFPBAC_BAD_TYPE = 0,
+    OFPBAC_BAD_LEN = 1,
+    OFPBAC_BAD_EXPERIMENTER = 2,
+    OFPBAC_BAD_EXP_TYPE = 3,
+    OFPBAC_BAD_OUT_PORT = 4,
+    OFPBAC_BAD_ARGUMENT = 5,
+    OFPBAC_EPERM = 6,
+    OFPBAC_TOO_MANY = 7,
+    OFPBAC_BAD_QUEUE = 8,
+    OFPBAC_BAD_OUT_GROUP = 9,
+    OFPBAC_MATCH_INCONSISTENT = 10,
+    OFPBAC_UNSUPPORTED_ORDER = 11,
+    OFPBAC_BAD_TAG = 12,
+    OFPBAC_BAD_SET_TYPE = 13,
+    OFPBAC_BAD_SET_LEN = 14,
+    OFPBAC_BAD_SET_ARGUMENT = 15,
+};
+
+enum {
+    OFPBIC_UNKNOWN_INST = 0,
+    OFPBIC_UNSUP_INST = 1,
+    OFPBIC_BAD_TABLE_ID = 2,
+    OFPBIC_UNSUP_METADATA = 3,
+    OFPBIC_UNSUP_METADATA_MASK = 4,
+    OFPBIC_BAD_EXPERIMENTER = 5,
+    OFPBIC_BAD_EXP_TYPE = 6,
+    OFPBIC_BAD_LEN = 7,
+    OFPBIC_EPERM = 8,
+};
+
+enum {
+    OFPBMC_BAD_TYPE = 0,
+    OFPBMC_BAD_LEN = 1,
+    OFPBMC_BAD_TAG = 2,
+    OFPBMC_BAD_DL_ADDR_MASK = 3,
+    OFPBMC_BAD_NW_ADDR_MASK = 4,
+    OFPBMC_BAD_WILDCARDS = 5,
+    OFPBMC_BAD_FIELD = 6,
+    OFPBMC_BAD_VALUE = 7,
+    OFPBMC_BAD_MASK = 8,
+    OFPBMC_BAD_PREREQ = 9,
+    OFPBMC_DUP_FIELD = 10,
+    OFPBMC_EPERM = 11,
+};
+
+enum {
+    OFPFMFC_UNKNOWN = 0,
+    OFPFMFC_TABLE_FULL = 1,
+    OFPFMFC_BAD_TABLE_ID = 2,
+    OFPFMFC_OVERLAP = 3,
+    OFPFMFC_EPERM = 4,
+    OFPFMFC_BAD_TIMEOUT = 5,
+    OFPFMFC_BAD_COMMAND = 6,
+    OFPFMFC_BAD_FLAGS = 7,
+};
+
+enum {
+    OFPGMFC_GROUP_EXISTS = 0,
+    OFPGMFC_INVALID_GROUP = 1,
+    OFPGMFC_WEIGHT_UNSUPPORTED = 2,
+    OFPGMFC_OUT_OF_GROUPS = 3,
+    OFPGMFC_OUT_OF_BUCKETS = 4,
+    OFPGMFC_CHAINING_UNSUPPORTED = 5,
+    OFPGMFC_WATCH_UNSUPPORTED = 6,
+    OFPGMFC_LOOP = 7,
+    OFPGMFC_UNKNOWN_GROUP = 8,
+    OFPGMFC_CHAINED_GROUP = 9,
+    OFPGMFC_BAD_TYPE = 10,
+    OFPGMFC_BAD_COMMAND = 11,
+    OFPGMFC_BAD_BUCKET = 12,
+    OFPGMFC_BAD_WATCH = 13,
+    OFPGMFC_EPERM = 14,
+};
+
+enum {
+    OFPPMFC_BAD_PORT = 0,
+    OFPPMFC_BAD_HW_ADDR = 1,
+    OFPPMFC_BAD_CONFIG = 2,
+    OFPPMFC_BAD_ADVERTISE = 3,
+    OFPPMFC_EPERM = 4,
+};
+
+enum {
+    OFPTMFC_BAD_TABLE = 0,
+    OFPTMFC_BAD_CONFIG = 1,
+    OFPTMFC_EPERM = 2,
+};
+
+enum {
+    OFPQOFC_BAD_PORT = 0,
+    OFPQOFC_BAD_QUEUE = 1,
+    OFPQOFC_EPERM = 2,
+};
+
+enum {
+    OFPSCFC_BAD_FLAGS = 0,
+    OFPSCFC_BAD_LEN = 1,
+    OFPSCFC_EPERM = 2,
+};
+
+enum {
+    OFPQCFC_EPERM = 2,
+};
+
+enum {
+    OFPRRFC_STALE = 0,
+    OFPRRFC_UNSUP = 1,
+    OFPRRFC_BAD_ROLE = 2,
+};
+
+enum {
+    OFPMMFC_UNKNOWN = 0,
+    OFPMMFC_METER_EXISTS = 1,
+    OFPMMFC_INVALID_METER = 2,
+    OFPMMFC_UNKNOWN_METER = 3,
+    OFPMMFC_BAD_COMMAND = 4,
+    OFPMMFC_BAD_FLAGS = 5,
+    OFPMMFC_BAD_RATE = 6,
+    OFPMMFC_BAD_BURST = 7,
+    OFPMMFC_BAD_BAND = 8,
+    OFPMMFC_BAD_BAND_VALUE = 9,
+    OFPMMFC_OUT_OF_METERS = 10,
+    OFPMMFC_OUT_OF_BANDS = 11,
+};
+
+enum {
+    OFPTFFC_BAD_TABLE = 0,
+    OFPTFFC_BAD_METADATA = 1,
+    OFPTFFC_BAD_TYPE = 2,
+    OFPTFFC_BAD_LEN = 3,
+    OFPTFFC_BAD_ARGUMENT = 4,
+    OFPTFFC_EPERM = 5,
+};
+
+enum {
+    OFPHET_VERSIONBITMAP = 1,
+};
+
+enum {
+    OFPXMT_OFB_IN_PORT = 0,
+    OFPXMT_OFB_IN_PHY_PORT = 1,
+    OFPXMT_OFB_METADATA = 2,
+    OFPXMT_OFB_ETH_DST = 3,
+    OFPXMT_OFB_ETH_SRC = 4,
+    OFPXMT_OFB_ETH_TYPE = 5,
+    OFPXMT_OFB_VLAN_VID = 6,
+    OFPXMT_OFB_VLAN_PCP = 7,
+    OFPXMT_OFB_IP_DSCP = 8,
+    OFPXMT_OFB_IP_ECN = 9,
+    OFPXMT_OFB_IP_PROTO = 10,
+    OFPXMT_OFB_IPV4_SRC = 11,
+    OFPXMT_OFB_IPV4_DST = 12,
+    OFPXMT_OFB_TCP_SRC = 13,
+    OFPXMT_OFB_TCP_DST = 14,
+    OFPXMT_OFB_UDP_SRC = 15,
+    OFPXMT_OFB_UDP_DST = 16,
+    OFPXMT_OFB_SCTP_SRC = 17,
+    OFPXMT_OFB_SCTP_DST = 18,
+    OFPXMT_OFB_ICMPV4_TYPE = 19,
+    OFPXMT_OFB_ICMPV4_CODE = 20,
+    OFPXMT_OFB_ARP_OP = 21,
+    OFPXMT_OFB_ARP_SPA = 22,
+    OFPXMT_OFB_ARP_TPA = 23,
+    OFPXMT_OFB_ARP_SHA = 24,
+    OFPXMT_OFB_ARP_THA = 25,
+    OFPXMT_OFB_IPV6_SRC = 26,
+    OFPXMT_OFB_IPV6_DST = 27,
+    OFPXMT_OFB_IPV6_FLABEL = 28,
+    OFPXMT_OFB_ICMPV6_TYPE = 29,
+    OFPXMT_OFB_ICMPV6_CODE = 30,
+    OFPXMT_OFB_IPV6_ND_TARGET = 31,
+    OFPXMT_OFB_IPV6_ND_SLL = 32,
+    OFPXMT_OFB_IPV6_ND_TLL = 33,
+    OFPXMT_OFB_MPLS_LABEL = 34,
+    OFPXMT_OFB_MPLS_TC = 35,
+    OFPXMT_OFB_MPLS_BOS = 36,
+    OFPXMT_OFB_PBB_ISID = 37,
+    OFPXMT_OFB_TUNNEL_ID = 38,
+    OFPXMT_OFB_IPV6_EXTHDR = 39,
+};
+
+enum {
+    OFP_VERSION = 4,
+    OFP_DEFAULT_MISS_SEND_LEN = 128,
+    OFP_MAX_TABLE_NAME_LEN = 32,
+    OFP_MAX_PORT_NAME_LEN = 16,
+    OFP_DESC_STR_LEN = 256,
+    OFP_SERIAL_NUM_LEN = 32,
+    OFP_NO_BUFFER = 0xffffffffu,
+};
+
+/* The BEBA extension. */
+#define BEBA_EXPERIMENTER 0xbebabebau
+#define ONF_EXPERIMENTER  0x4f4e4600u /* EXT-230, EXT-109 */
+
+enum { /* experimenter messages */
+       BEBA_MSG_STATE_MOD = 0,
+       BEBA_MSG_PKTTMP_MOD = 1,
+       BEBA_MSG_STATE_CHANGED = 2,
+       BEBA_MSG_FLOW_NOTIFICATION = 3,
+};
+
+enum beba_state_mod {
+    BEBA_STATEFUL_TABLE_CONFIG = 0,
+    BEBA_SET_L_EXTRACTOR = 1,
+    BEBA_SET_U_EXTRACTOR = 2,
+    BEBA_SET_FLOW_STATE = 3,
+    BEBA_DEL_FLOW_STATE = 4,
+    BEBA_SET_GLOBAL_STATE = 5,
+    BEBA_RESET_GLOBAL_STATE = 6,
+    BEBA_SET_HEADER_FIELD_EXTRACTOR = 7,
+    BEBA_SET_CONDITION = 8,
+    BEBA_SET_GLOBAL_DATA_VAR = 9,
+    BEBA_SET_FLOW_DATA_VAR = 10,
+};
+
+enum { /* PKTTMP_MOD commands */
+       BEBA_PKTTMP_ADD = 0,
+       BEBA_PKTTMP_DEL = 1,
+};
+
+enum beba_act {
+    BEBA_ACT_SET_STATE = 0,
+    BEBA_ACT_SET_GLOBAL_STATE = 1,
+    BEBA_ACT_INC_STATE = 2,
+    BEBA_ACT_SET_DATA_VAR = 3,
+    BEBA_ACT_WRITE_CONTEXT = 4,
+};
+
+enum beba_context_source { BEBA_CONTEXT_FDV, BEBA_CONTEXT_GDV, BEBA_CONTEXT_STATE };
+
+enum beba_opcode {
+    BEBA_ALU_SUM,
+    BEBA_ALU_SUB,
+    BEBA_ALU_MUL,
+    BEBA_ALU_DIV,
+    BEBA_ALU_AVG,
+    BEBA_ALU_VAR,
+    BEBA_ALU_EWMA,
+    BEBA_ALU_POLY_SUM,
+};
+
+enum beba_condition {
+    BEBA_COND_GT,
+    BEBA_COND_LT,
+    BEBA_COND_GTE,
+    BEBA_COND_LTE,
+    BEBA_COND_EQ,
+    BEBA_COND_NEQ,
+};
+
+enum { /* multipart exp_type; 3 is one thing in master and another in advanced */
+       BEBA_MP_STATE_STATS = 0,
+       BEBA_MP_GLOBAL_STATE = 1,
+       BEBA_MP_STATE_STATS_AND_DELETE = 2,
+       BEBA_MP_STATE_STATS_SHORT = 3,
+       BEBA_MP_GLOBAL_DATA = 3,
+       BEBA_MP_STATE_STATS_AND_DELETE_SHORT = 4,
+};
+
+enum { /* codes of experimenter errors */
+       BEBA_ERR_STATE_MOD_FAILED = 0,
+       BEBA_ERR_STATE_MOD_BAD_COMMAND = 1,
+       BEBA_ERR_SET_EXTRACTOR = 2,
+       BEBA_ERR_SET_FLOW_STATE = 3,
+       BEBA_ERR_DEL_FLOW_STATE = 4,
+       BEBA_ERR_BAD_EXP_MESSAGE = 5,
+       BEBA_ERR_BAD_EXP_ACTION = 6,
+       BEBA_ERR_BAD_EXP_LEN = 7,
+       BEBA_ERR_BAD_TABLE_ID = 8,
+       BEBA_ERR_BAD_MATCH_WILDCARD = 9,
+       BEBA_ERR_BAD_EXP_INSTRUCTION = 10,
+       BEBA_ERR_PKTTMP_MOD_FAILED = 11,
+       BEBA_ERR_PKTTMP_MOD_BAD_COMMAND = 12,
+       BEBA_ERR_BAD_EXTRACTOR_ID = 13,
+       BEBA_ERR_BAD_CONDITION_ID = 14,
+       BEBA_ERR_BAD_CONDITION = 15,
+       BEBA_ERR_BAD_OPERAND_TYPE = 16,
+       BEBA_ERR_BAD_FLOW_DATA_VAR_ID = 17,
+       BEBA_ERR_BAD_GLOBAL_DATA_VAR_ID = 18,
+       BEBA_ERR_BAD_HEADER_FIELD_SIZE = 19,
+       BEBA_ERR_BAD_OPCODE = 20,
+       BEBA_ERR_BAD_HEADER_EXTRACTOR = 21,
+       BEBA_ERR_BAD_SOURCE_TYPE = 22,
+};
+
+enum { /* bounds of the extension */
+       BEBA_STATE_TABLES = 64,
+       BEBA_FLOW_DATA_VARS = 6,
+       BEBA_GLOBAL_DATA_VARS = 8,
+       BEBA_HEADER_FIELDS = 8,
+       BEBA_CONDITIONS = 8,
+};
+#define BEBA_NULL_STATE     0xffffffffu
+#define BEBA_NULL_CONDITION 255
+
+/* Which of the three incompatible forms of the extension is spoken. */
+enum beba_dialect { BEBA_DIALECT_ADVANCED, BEBA_DIALECT_MASTER, BEBA_DIALECT_OPENSTATE };
+
+#endif
