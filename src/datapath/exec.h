@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+/* A packet on its way through the datapath: what its core (exec.c, action.c) and the stateful part
+ * (stateful.c) share of it. Inside of the room only. */
+#ifndef BEBA_DATAPATH_EXEC_H
+#define BEBA_DATAPATH_EXEC_H
+
+#include <stdatomic.h>
+
+#include "datapath/action_set.h"
+#include "datapath/datapath.h"
+#include "datapath/key.h"
+#include "datapath/stateful.h"
+
+/* Of one worker; no other thread writes here. */
+struct beba_dp_worker {
+    struct beba_dp *dp;
+    struct beba_dp_sink sink;
+    unsigned index;                /* 0 .. n_workers - 1 */
+    uint64_t random;               /* splitmix64's counter */
+    struct beba_dp_memory *memory; /* frames of copies */
+    uint64_t drops[BEBA_DP_N_DROPS];
+};
+
+struct beba_dp_exec {
+    struct beba_dp *dp;
+    struct beba_dp_worker *worker;
+    struct beba_packet *packet;
+    struct beba_key key; /* of the packet; headers changed since when stale */
+    bool stale;
+    bool went;        /* it, or a copy of it, came out somewhere, or ended for a counted reason */
+    uint8_t table;    /* now; of a packet-out 0 */
+    uint8_t reason;   /* OFPR_* of output to the controller */
+    uint8_t depth;    /* of groups that led to groups */
+    uint64_t version; /* of the tables, as the packet sees them */
+    uint64_t cookie;  /* of the entry that matched; of a packet-out ~0 */
+    uint32_t in_port;
+    uint32_t *copies; /* that may still be made of what came in */
+    struct beba_action_set set;
+};
+
+/* The key with the headers as they are now. */
+void beba_dp_exec_refill(struct beba_dp_exec *x);
+BEBA_INLINE struct beba_key *beba_dp_exec_key(struct beba_dp_exec *x)
+{
+    if (__builtin_expect(x->stale, 0))
+        beba_dp_exec_refill(x);
+    return &x->key;
+}
+
+/* A field as a number; false when the packet lacks it. VLAN_VID has OFPVID_PRESENT in it. */
+BEBA_INLINE bool beba_dp_exec_get(struct beba_dp_exec *x, enum beba_of_field field,
+                                  struct beba_u128 *out)
+{
+    const struct beba_key *key = beba_dp_exec_key(x);
+
+    *out = beba_u128(0, 0);
+    if (field >= BEBA_OF_N_FIELDS || !beba_key_has(key, field))
+        return false;
+    *out = beba_key_value(key, field);
+    return true;
+}
+
+/* As SET_FIELD does: bits of mask become those of value; checksums follow. False, and nothing done,
+ * when the packet lacks the field or it cannot be set. */
+bool beba_dp_exec_set(struct beba_dp_exec *x, enum beba_of_field field, struct beba_u128 value,
+                      struct beba_u128 mask);
+
+/* The next random number of the worker. */
+uint64_t beba_dp_worker_random(struct beba_dp_worker *w);
+
+/* Counts why a packet ended. */
+BEBA_INLINE void beba_dp_drop(struct beba_dp_exec *x, enum beba_dp_drop reason)
+{
+    x->worker->drops[reason]++;
+    x->went = true;
+}
+
+/* --- what the stateful part and the core know of each other ----------------------------------- */
+
+/* The core calls beba_stateful_enter for tables of which this is true, after it has made STATE and
+ * CONDITION0..7 absent and set GLOBAL_STATE. The stateful part sets both by these, at any time. */
+bool beba_dp_stateful_table(const struct beba_dp *dp, uint8_t table);
+void beba_dp_set_stateful_table(struct beba_dp *dp, uint8_t table, bool stateful);
+/* The global state: read by every packet in every table. */
+_Atomic uint32_t *beba_dp_global(struct beba_dp *dp);
+
+struct beba_stateful *beba_dp_stateful(struct beba_dp *dp);
+/* opts: with its defaults filled in. */
+int beba_stateful_new(struct beba_dp *dp, const struct beba_dp_opts *opts,
+                      struct beba_stateful **out, struct beba_error *err);
+void beba_stateful_free(struct beba_stateful *s);
+/* By beba_dp_expire: timeouts of some of the entries. */
+void beba_stateful_expire(struct beba_stateful *s, uint64_t now);
+/* Frees by the control thread what packets may still look at: fn(arg) is called after all workers
+ * have been seen between packets. */
+int beba_dp_defer(struct beba_dp *dp, void (*fn)(void *arg), void *arg);
+
+/* Of one action in a flow-mod, a bucket or a packet-out: 0, or the specification's error. */
+int beba_stateful_check_action(struct beba_dp *dp, const struct beba_of_action *action,
+                               struct beba_of_error *err);
+
+#endif
