@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+/* Packets that stand for a train of TCP or UDP segments: packet->segment > 0 says how many bytes of
+ * payload each has. Cut where a receiver cannot take the train: a capture, a TAP device, an
+ * OpenFlow packet-in. */
+#ifndef BEBA_IO_SEGMENT_H
+#define BEBA_IO_SEGMENT_H
+
+#include "packet/packet.h"
+
+struct beba_train {
+    const struct beba_packet *packet;
+    uint32_t l4;      /* offset of the TCP or UDP header */
+    uint32_t headers; /* bytes before the payload */
+    uint32_t payload;
+    uint32_t n; /* segments, >= 1 */
+    bool tcp, ip6;
+};
+
+/* What a parsed packet is cut into. -EINVAL: neither TCP nor UDP over IP, a fragment, in a tunnel,
+ * its payload is not all there, or segment is 0. */
+int beba_train_look(const struct beba_packet *packet, struct beba_train *out);
+/* Writes segment i < n: headers with lengths, IPv4 identification, sequence number, flags and
+ * checksums of its own. Returns its bytes, or 0 when size is too small for it. */
+uint32_t beba_train_cut(const struct beba_train *train, uint32_t i, uint8_t *out, size_t size);
+/* The folded sum over the pseudo-header, as an interface that makes checksums wants it. */
+uint16_t beba_train_pseudo(const struct beba_train *train);
+
+#endif
