@@ -38,3 +38,14 @@ int beba_of_error_beba(struct beba_of_error *err, uint16_t code, const char *fmt
     va_end(args);
     return r;
 }
+
+int beba_of_error_onf(struct beba_of_error *err, uint16_t code, const char *fmt, ...)
+{
+    va_list args;
+    int r;
+
+    va_start(args, fmt);
+    r = set(err, OFPET_EXPERIMENTER, code, ONF_EXPERIMENTER, fmt, args);
+    va_end(args);
+    return r;
+}

@@ -250,8 +250,10 @@ struct beba_of_error {
 /* Fills err (may be NULL); returns -EINVAL, so that callers can return it. */
 int beba_of_error_set(struct beba_of_error *err, uint16_t type, uint16_t code, const char *fmt, ...)
     __attribute__((format(printf, 4, 5)));
-/* BEBA's own errors: OFPET_EXPERIMENTER with its id. */
+/* BEBA's own errors: OFPET_EXPERIMENTER with its id; ONF's, of bundles. */
 int beba_of_error_beba(struct beba_of_error *err, uint16_t code, const char *fmt, ...)
+    __attribute__((format(printf, 3, 4)));
+int beba_of_error_onf(struct beba_of_error *err, uint16_t code, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
 
 #endif

@@ -647,6 +647,46 @@ enum { /* bounds of the extension */
 #define BEBA_NULL_STATE     0xffffffffu
 #define BEBA_NULL_CONDITION 255
 
+enum { /* EXT-230: experimenter messages of ONF */
+       ONF_ET_BUNDLE_CONTROL = 2300,
+       ONF_ET_BUNDLE_ADD_MESSAGE = 2301,
+};
+
+enum {
+    ONF_BCT_OPEN_REQUEST = 0,
+    ONF_BCT_OPEN_REPLY = 1,
+    ONF_BCT_CLOSE_REQUEST = 2,
+    ONF_BCT_CLOSE_REPLY = 3,
+    ONF_BCT_COMMIT_REQUEST = 4,
+    ONF_BCT_COMMIT_REPLY = 5,
+    ONF_BCT_DISCARD_REQUEST = 6,
+    ONF_BCT_DISCARD_REPLY = 7,
+};
+
+enum {
+    ONF_BF_ATOMIC = 1,
+    ONF_BF_ORDERED = 2,
+};
+
+enum { /* EXT-230: codes of ONF's experimenter errors */
+       ONFERR_ET_UNKNOWN = 2300,
+       ONFERR_ET_EPERM = 2301,
+       ONFERR_ET_BAD_ID = 2302,
+       ONFERR_ET_BUNDLE_EXIST = 2303,
+       ONFERR_ET_BUNDLE_CLOSED = 2304,
+       ONFERR_ET_OUT_OF_BUNDLES = 2305,
+       ONFERR_ET_BAD_TYPE = 2306,
+       ONFERR_ET_BAD_FLAGS = 2307,
+       ONFERR_ET_MSG_BAD_LEN = 2308,
+       ONFERR_ET_MSG_BAD_XID = 2309,
+       ONFERR_ET_MSG_UNSUP = 2310,
+       ONFERR_ET_MSG_CONFLICT = 2311,
+       ONFERR_ET_MSG_TOO_MANY = 2312,
+       ONFERR_ET_FAILED = 2313,
+       ONFERR_ET_TIMEOUT = 2314,
+       ONFERR_ET_BUNDLE_IN_PROGRESS = 2315,
+};
+
 /* Which of the three incompatible forms of the extension is spoken. */
 enum beba_dialect { BEBA_DIALECT_ADVANCED, BEBA_DIALECT_MASTER, BEBA_DIALECT_OPENSTATE };
 
