@@ -1,0 +1,56 @@
+# SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+"""Numbers of the BEBA extension (docs/beba-extension.md, sections 1, 8 and 10)."""
+
+EXPERIMENTER = 0xBEBABEBA
+ADVANCED, MASTER, OPENSTATE = "advanced", "master", "openstate"
+
+# experimenter messages
+STATE_MOD, PKTTMP_MOD, STATE_CHANGED, FLOW_NOTIFICATION = range(4)
+
+# commands of STATE_MOD
+(STATEFUL_TABLE_CONFIG, SET_L_EXTRACTOR, SET_U_EXTRACTOR, SET_FLOW_STATE, DEL_FLOW_STATE,
+ SET_GLOBAL_STATE, RESET_GLOBAL_STATE, SET_HEADER_FIELD_EXTRACTOR, SET_CONDITION,
+ SET_GLOBAL_DATA_VAR, SET_FLOW_DATA_VAR) = range(11)
+
+# actions
+SET_STATE, SET_GLOBAL, INC_STATE, SET_DATA_VAR, WRITE_CONTEXT = range(5)
+
+# operands and what WRITE_CONTEXT reads
+FDV, GDV, HEADER_FIELD, CONSTANT = range(4)
+SOURCE_FDV, SOURCE_GDV, SOURCE_STATE = range(3)
+
+# conditions
+GT, LT, GTE, LTE, EQ, NEQ = range(6)
+
+# ALU
+SUM, SUB, MUL, DIV, AVG, VAR, EWMA, POLY_SUM = range(8)
+EWMA_0125, EWMA_0250, EWMA_0375, EWMA_0500, EWMA_0625, EWMA_0750, EWMA_0875 = range(7)
+
+# statistics
+(STATE_STATS, GLOBAL_STATE_STATS, STATE_STATS_AND_DELETE, STATE_STATS_SHORT,
+ STATE_STATS_AND_DELETE_SHORT) = range(5)
+GLOBAL_DATA_STATS = 3  # in the advanced dialect
+
+DEFAULT_STATE = 0
+NULL_STATE = 0xFFFFFFFF
+NULL_CONDITION = 255
+ALL_TABLES = 255
+MAX_FIELDS = 6
+MAX_KEY = 48
+
+ERRORS = {
+    0: "STATE_MOD_FAILED", 1: "STATE_MOD_BAD_COMMAND", 2: "SET_EXTRACTOR", 3: "SET_FLOW_STATE",
+    4: "DEL_FLOW_STATE", 5: "BAD_EXP_MESSAGE", 6: "BAD_EXP_ACTION", 7: "BAD_EXP_LEN",
+    8: "BAD_TABLE_ID", 9: "BAD_MATCH_WILDCARD", 10: "BAD_EXP_INSTRUCTION",
+    11: "PKTTMP_MOD_FAILED", 12: "PKTTMP_MOD_BAD_COMMAND", 13: "BAD_EXTRACTOR_ID",
+    14: "BAD_CONDITION_ID", 15: "BAD_CONDITION", 16: "BAD_OPERAND_TYPE",
+    17: "BAD_FLOW_DATA_VAR_ID", 18: "BAD_GLOBAL_DATA_VAR_ID", 19: "BAD_HEADER_FIELD_SIZE",
+    20: "BAD_OPCODE", 21: "BAD_HEADER_EXTRACTOR", 22: "BAD_SOURCE_TYPE",
+}
+
+
+def error_name(msg):
+    """The name of an OFPErrorMsg that is one of BEBA's, or None."""
+    if msg.type != 0xFFFF or getattr(msg, "experimenter", None) != EXPERIMENTER:
+        return None
+    return ERRORS.get(msg.exp_type, f"unknown BEBA error {msg.exp_type}")
