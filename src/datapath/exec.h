@@ -9,6 +9,7 @@
 #include "datapath/action_set.h"
 #include "datapath/datapath.h"
 #include "datapath/key.h"
+#include "datapath/state_key.h"
 #include "datapath/stateful.h"
 
 /* Of one worker; no other thread writes here. */
@@ -19,6 +20,14 @@ struct beba_dp_worker {
     uint64_t random;               /* splitmix64's counter */
     struct beba_dp_memory *memory; /* frames of copies */
     uint64_t drops[BEBA_DP_N_DROPS];
+};
+
+/* The key that the packet's state was looked up by, in the stateful table that it came to last. */
+struct beba_state_lookup {
+    bool entered; /* false at first: there was no such table */
+    uint8_t table;
+    bool has_key;
+    union beba_state_key key;
 };
 
 struct beba_dp_exec {
@@ -35,6 +44,7 @@ struct beba_dp_exec {
     uint64_t cookie;  /* of the entry that matched; of a packet-out ~0 */
     uint32_t in_port;
     uint32_t *copies; /* that may still be made of what came in */
+    struct beba_state_lookup lookup;
     struct beba_action_set set;
 };
 

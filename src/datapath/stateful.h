@@ -15,9 +15,12 @@ struct beba_stateful; /* all stateful tables, global state, templates of a datap
 
 struct beba_state_regs {
     uint64_t written;                    /* ns: state last written */
+    uint64_t looked_up;                  /* ns: by a packet, or written: the idle timer's start */
     uint32_t hard_timeout, idle_timeout; /* us; 0: not armed */
     uint32_t hard_rollback, idle_rollback;
     uint32_t var[BEBA_FLOW_DATA_VARS];
+    uint32_t state;
+    uint32_t spare;
 };
 
 /* Points of a packet's way. */
@@ -25,7 +28,7 @@ void beba_stateful_enter(struct beba_dp_exec *x,
                          uint8_t table); /* before a table's match: sets
                                            STATE, GLOBAL_STATE, CONDITIONs */
 void beba_stateful_action(struct beba_dp_exec *x, const struct beba_of_action *action);
-/* The frame of a template, parsed, for beba_dp_execute; i counts templates of that id from 0. */
+/* The frame of a template, until the worker is next seen between packets. */
 bool beba_stateful_template(struct beba_stateful *s, uint32_t id, const uint8_t **frame,
                             uint32_t *len);
 
@@ -52,6 +55,13 @@ bool beba_dp_states(struct beba_dp *dp, const struct beba_state_filter *filter, 
                     void *arg);
 uint32_t beba_dp_global_state(struct beba_dp *dp);
 void beba_dp_global_vars(struct beba_dp *dp, uint8_t table, uint32_t out[BEBA_GLOBAL_DATA_VARS]);
+/* What people ask of a table's entries; all 0 for one that never was stateful. */
+struct beba_state_table_info {
+    uint32_t key_len;
+    uint64_t entries, capacity, memory; /* memory: bytes */
+    uint64_t created, evicted, refused, expired;
+};
+void beba_dp_state_table(struct beba_dp *dp, uint8_t table, struct beba_state_table_info *out);
 /* True when the table is stateful and has both scopes. */
 bool beba_dp_is_stateful(struct beba_dp *dp, uint8_t table);
 
