@@ -19,6 +19,7 @@ struct build {
     bool failed;                 /* out of memory */
     bool sure;                   /* the form of rules for packets with all fields */
     uint32_t layers;             /* sure: layers that the packet has */
+    uint32_t headers;            /* sure: layers of fields that are read */
     uint8_t read[BEBA_MAX_LETS]; /* lets that the body being compiled reads */
     struct let_use use[BEBA_MAX_LETS];
 };
@@ -356,6 +357,8 @@ static struct node *expr_node(struct build *b, const struct beba_expr *e)
     }
     if (e->op == BEBA_OP_LET && e->id < BEBA_MAX_LETS)
         b->read[e->id] = 1;
+    if (b->sure && e->op == BEBA_OP_FIELD)
+        b->headers |= 1u << beba_fields[e->id].layer;
     n->a = e->n_args > 0 ? n->arg[0] : NULL;
     n->b = e->n_args > 1 ? n->arg[1] : NULL;
     specialise(b, n, e);
@@ -363,14 +366,44 @@ static struct node *expr_node(struct build *b, const struct beba_expr *e)
     return n;
 }
 
+/* The tree anew, with each node's operands right behind it, where they can be: those without
+ * operands of their own (sure.c reads them there), so the rest are copies. */
+static struct node *lay_out(struct build *b, const struct node *n)
+{
+    struct node *out = n ? take(b, 1u + n->n_args, sizeof(*out)) : NULL;
+
+    if (!out)
+        return NULL;
+    *out = *n;
+    for (unsigned i = 0; i < n->n_args; i++) {
+        out[1 + i] = *n->arg[i];
+        out->arg[i] = n->arg[i]->n_args ? lay_out(b, n->arg[i]) : &out[1 + i];
+        if (!out->arg[i])
+            return NULL;
+    }
+    out->a = n->n_args > 0 ? out->arg[0] : NULL;
+    out->b = n->n_args > 1 ? out->arg[1] : NULL;
+    return out;
+}
+
+static struct node *expr_code(struct build *b, const struct beba_expr *e)
+{
+    struct node *n = expr_node(b, e);
+
+    return b->sure ? lay_out(b, n) : n;
+}
+
 /* Statements --------------------------------------------------------------------------------- */
 
 static struct code_verdict verdict_code(struct build *b, const struct beba_verdict *v)
 {
-    return (struct code_verdict){v->kind, expr_node(b, v->port), v};
+    return (struct code_verdict){
+        .kind = v->kind,
+        .has_port = v->port || v->kind == BEBA_VERDICT_REPLY,
+        .port = expr_code(b, v->port),
+        .source = v,
+    };
 }
-
-static struct code_body body_code(struct build *b, const struct beba_body *body);
 
 static uint8_t assigned_width(struct build *b, const struct beba_stmt *s)
 {
@@ -395,10 +428,8 @@ static void stmt_code(struct build *b, struct code_stmt *out, const struct beba_
         .assign = s->assign,
         .n_args = s->n_args,
         .id = s->id,
-        .index = {expr_node(b, s->index[0]), expr_node(b, s->index[1])},
-        .value = expr_node(b, s->value),
-        .then = body_code(b, &s->then),
-        .otherwise = body_code(b, &s->otherwise),
+        .index = {expr_code(b, s->index[0]), expr_code(b, s->index[1])},
+        .value = expr_code(b, s->value),
         .verdict = verdict_code(b, &s->verdict),
         .source = s,
     };
@@ -412,18 +443,55 @@ static void stmt_code(struct build *b, struct code_stmt *out, const struct beba_
         return;
     out->args = take(b, s->n_args, sizeof(*out->args));
     for (unsigned i = 0; out->args && i < s->n_args; i++)
-        out->args[i] = expr_node(b, s->args[i]);
+        out->args[i] = expr_code(b, s->args[i]);
+}
+
+static uint32_t count_stmts(const struct beba_body *body)
+{
+    uint32_t n = body->n;
+
+    for (uint32_t i = 0; i < body->n; i++) {
+        const struct beba_stmt *s = &body->stmt[i];
+
+        n += count_stmts(&s->then) + count_stmts(&s->otherwise) + (s->otherwise.n > 0);
+    }
+    return n;
+}
+
+/* Where the next one goes. */
+static struct code_stmt *stmts_code(struct build *b, struct code_stmt *out,
+                                    const struct beba_body *body, unsigned depth)
+{
+    for (uint32_t i = 0; i < body->n && !b->failed; i++) {
+        const struct beba_stmt *s = &body->stmt[i];
+        struct code_stmt *branch = out++;
+
+        stmt_code(b, branch, s);
+        branch->depth = (uint8_t)depth;
+        if (s->kind != BEBA_STMT_IF)
+            continue;
+        out = stmts_code(b, out, &s->then, depth + 1);
+        if (s->otherwise.n)
+            out++;
+        branch->skip = (uint32_t)(out - branch) - 1;
+        if (!s->otherwise.n)
+            continue;
+        branch = out - 1;
+        out = stmts_code(b, out, &s->otherwise, depth + 1);
+        *branch = (struct code_stmt){.kind = STMT_SKIP, .skip = (uint32_t)(out - branch) - 1};
+    }
+    return out;
 }
 
 static struct code_body body_code(struct build *b, const struct beba_body *body)
 {
-    struct code_body out = {NULL, body->n};
+    struct code_body out = {NULL, count_stmts(body)};
 
-    if (!body->n)
+    out.stmt = take(b, out.n + 1, sizeof(*out.stmt));
+    if (!out.stmt)
         return out;
-    out.stmt = take(b, body->n, sizeof(*out.stmt));
-    for (uint32_t i = 0; out.stmt && i < body->n; i++)
-        stmt_code(b, &out.stmt[i], &body->stmt[i]);
+    stmts_code(b, out.stmt, body, 0);
+    out.stmt[out.n].kind = STMT_END;
     return out;
 }
 
@@ -462,18 +530,33 @@ static void body_lets(struct build *b, struct code_rule *r)
     r->body_lets = list;
 }
 
-/* Takes out the lets that are computed where they are read. */
-static void drop_lets(struct build *b, struct code_body *lets)
+/* A let that is written once waits for its first reader from the start of the table: no rule has to
+ * bring it up. Lets that are computed where they are read are not there at all. */
+static void sort_lets(struct build *b, struct code_body *lets, const struct code_stmt **waiting)
 {
     uint32_t n = 0;
 
-    for (uint32_t i = 0; i < lets->n; i++)
-        if (!is_inlined(b, lets->stmt[i].id))
-            lets->stmt[n++] = lets->stmt[i];
+    for (uint32_t i = 0; i < lets->n; i++) {
+        struct code_stmt *s = &lets->stmt[i], *copy;
+
+        if (is_inlined(b, s->id))
+            continue;
+        s->lazy = can_wait(s->value, 0);
+        if (!s->lazy || b->use[s->id].defined != 1) {
+            lets->stmt[n++] = *s;
+            continue;
+        }
+        copy = take(b, 1, sizeof(*copy));
+        if (!copy)
+            return;
+        *copy = *s;
+        waiting[s->id] = copy;
+    }
     lets->n = n;
 }
 
-static void rule_code(struct build *b, struct code_rule *out, const struct beba_rule *r)
+static void rule_code(struct build *b, struct code_rule *out, const struct beba_rule *r,
+                      const struct code_stmt **waiting)
 {
     out->id = r->id;
     out->state = r->state;
@@ -486,13 +569,11 @@ static void rule_code(struct build *b, struct code_rule *out, const struct beba_
     for (uint32_t i = 0; out->match && i < r->n_matches; i++)
         match_code(b, &out->match[i], &r->match[i]);
     out->lets = body_code(b, &r->lets);
-    if (b->sure && out->lets.stmt && !b->failed)
-        drop_lets(b, &out->lets);
-    out->guard = expr_node(b, r->guard);
+    if (!b->failed)
+        sort_lets(b, &out->lets, waiting);
+    out->guard = expr_code(b, r->guard);
     if (b->sure && out->guard && out->guard->op == BEBA_OP_CONST && out->guard->k)
         out->guard = NULL;
-    for (uint32_t i = 0; out->lets.stmt && !b->failed && i < out->lets.n; i++)
-        out->lets.stmt[i].lazy = can_wait(out->lets.stmt[i].value, 0);
     out->plain = !out->lets.n && !r->n_matches;
     memset(b->read, 0, sizeof(b->read));
     out->body = body_code(b, &r->body);
@@ -633,10 +714,13 @@ static void early_keys(struct code_table *code, const struct beba_pipeline *p)
 static void rules_code(struct build *b, const struct code_table *code, const struct beba_table *t,
                        struct code_rules *out)
 {
+    uint32_t n_lets = (t->n_lets + LETS_SET - 1) / LETS_SET * LETS_SET;
+
     out->rule = take(b, t->n_rules, sizeof(*out->rule));
-    for (uint32_t i = 0; out->rule && i < t->n_rules; i++)
-        rule_code(b, &out->rule[i], &t->rule[i]);
-    if (out->rule)
+    out->lets = take(b, n_lets, sizeof(struct code_stmt *));
+    for (uint32_t i = 0; !b->failed && i < t->n_rules; i++)
+        rule_code(b, &out->rule[i], &t->rule[i], out->lets);
+    if (!b->failed)
         state_lists(b, code, out);
 }
 
@@ -654,18 +738,19 @@ static void table_code(struct build *b, struct code_table *out, const struct beb
     out->full = verdict_code(b, &t->full_verdict);
     out->dflt = verdict_code(b, &t->dflt);
     out->n_rules = t->n_rules;
+    beba_let_uses(t, b->use);
     rules_code(b, out, t, &out->any);
     out->sure_layers = beba_sure_layers(t);
     if (out->sure_layers == NEVER || t->n_rules > SURE_MAX)
         return;
-    beba_let_uses(t, b->use);
     b->sure = true;
     b->layers = out->sure_layers;
     rules_code(b, out, t, &out->sure);
     b->sure = false;
 }
 
-struct code_table *beba_code_new(struct beba_arena *arena, const struct beba_pipeline *p)
+struct code_table *beba_code_new(struct beba_arena *arena, const struct beba_pipeline *p,
+                                 uint32_t *headers)
 {
     struct build b = {.arena = arena, .p = p};
     struct code_table *out = take(&b, p->n_tables, sizeof(*out));
@@ -676,5 +761,6 @@ struct code_table *beba_code_new(struct beba_arena *arena, const struct beba_pip
     }
     if (out)
         early_keys(out, p);
+    *headers = b.headers & ~(1u << BEBA_LAYER_META);
     return b.failed ? NULL : out;
 }

@@ -75,25 +75,34 @@ struct code_match {
 
 struct code_verdict {
     uint8_t kind;
-    const struct node *port;
+    bool has_port;
+    const struct node *port; /* NULL: the one that the packet came by */
     const struct beba_verdict *source;
 };
 
+/* Statements one after the other; those of an if follow it. The last is a STMT_END. */
 struct code_body {
     struct code_stmt *stmt;
     uint32_t n;
 };
 
+/* Kinds of statements: those of the pipeline, and: */
+enum stmt_kind {
+    STMT_SKIP = BEBA_N_STMTS, /* over the other branch */
+    STMT_END,
+};
+
 struct code_stmt {
     uint8_t kind, lvalue, assign, n_args;
+    uint8_t depth; /* in how many ifs */
     bool lazy;     /* LET before a guard: computed when first read */
     uint8_t width; /* of what is assigned: bits */
     uint8_t size;  /* registers: bytes */
     uint32_t offset;
     uint32_t id;
+    uint32_t skip; /* IF that is false, SKIP: statements to leave out */
     const struct node *index[2];
     const struct node *value;
-    struct code_body then, otherwise;
     struct code_verdict verdict;
     const struct node **args;
     const struct beba_stmt *source;
@@ -125,7 +134,11 @@ struct code_rules {
      */
     uint32_t *first;
     const struct code_rule **list;
+    const struct code_stmt **lets; /* of each let that waits until it is read, else NULL */
 };
+
+enum { LETS_SET = 8 }; /* lets that a table begins with, at once: a known number takes no call */
+_Static_assert(BEBA_MAX_LETS % LETS_SET == 0, "lets are set in whole steps");
 
 enum { EARLY_TABLES = 4 }; /* whose keys may be taken before the first table runs */
 
@@ -169,7 +182,9 @@ struct code_table {
     uint32_t sure_layers;
 };
 
-/* Everything in the arena; NULL: out of memory. */
-struct code_table *beba_code_new(struct beba_arena *arena, const struct beba_pipeline *p);
+/* Everything in the arena; NULL: out of memory. headers: 1 << the layers whose places the sure
+ * rules want to know. */
+struct code_table *beba_code_new(struct beba_arena *arena, const struct beba_pipeline *p,
+                                 uint32_t *headers);
 
 #endif

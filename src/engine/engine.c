@@ -11,6 +11,7 @@
 #include "base/hash.h"
 #include "engine/internal.h"
 #include "engine/tracer.h"
+#include "engine/uses.h"
 
 enum {
     EVENTS_DEFAULT = 4096,
@@ -121,7 +122,8 @@ static void *room(struct beba_engine *e, size_t n, size_t size)
 static int make_parts(struct beba_engine *e)
 {
     const struct beba_pipeline *p = e->p;
-    const struct code_table *code = beba_code_new(&e->arena, p);
+    uint32_t headers = 0;
+    const struct code_table *code = beba_code_new(&e->arena, p, &headers);
     int rc = 0;
 
     e->table = room(e, p->n_tables, sizeof(*e->table));
@@ -139,9 +141,14 @@ static int make_parts(struct beba_engine *e)
     for (uint32_t i = 0; i < p->n_tables; i++) {
         e->table[i].code = &code[i];
         e->table[i].region.fd = -1;
+        e->table[i].odd = code[i].sure_layers == NEVER ||
+                          (p->table[i].lookup.kind != BEBA_KEY_NONE && !code[i].early);
         if (code[i].early)
             e->early[e->n_early++] = &e->table[i];
     }
+    for (unsigned i = 0; i < BEBA_N_LAYERS; i++)
+        if (headers >> i & 1)
+            e->header[e->n_headers++] = (uint8_t)i;
     for (uint32_t i = 0; i < p->n_globals; i++)
         e->global[i] = p->global[i].init;
     for (uint32_t i = 0; i < p->n_arrays && !rc; i++)

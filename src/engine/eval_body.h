@@ -69,7 +69,7 @@ BEBA_INLINE bool lacks_field(const struct exec *x, const struct node *n)
 
 BEBA_INLINE const uint8_t *field_at(const struct exec *x, const struct node *n)
 {
-    return x->p->data + x->p->h.offset[n->layer] + n->offset;
+    return (SURE ? x->header[n->layer] : x->p->data + x->p->h.offset[n->layer]) + n->offset;
 }
 
 /* A function of one expression, which may use x, p and n. */
@@ -127,18 +127,20 @@ LEAF(let, let_value(x, n).lo)
 /* Operators ---------------------------------------------------------------------------------- */
 
 /* A function of its operands a and b, which are read by the functions of A and B: `node`, whatever
- * they are, or, where that is known when the node is made (sure.c), one of the leaves above. */
+ * they are, or, where that is known when the node is made (sure.c), one of the leaves above. PART
+ * says where the operand is. */
+#define PART_node(n, which) (n)->which
 #define UNARY_OF(A, name, value)                                          \
     static uint64_t op_##name##_##A(struct exec *x, const struct node *n) \
     {                                                                     \
-        uint64_t a = op_##A(x, n->a);                                     \
+        uint64_t a = op_##A(x, PART_##A(n, a));                           \
                                                                           \
         return value;                                                     \
     }
 #define BINARY_OF(A, B, name, value)                                            \
     static uint64_t op_##name##_##A##_##B(struct exec *x, const struct node *n) \
     {                                                                           \
-        uint64_t a = op_##A(x, n->a), b = op_##B(x, n->b);                      \
+        uint64_t a = op_##A(x, PART_##A(n, a)), b = op_##B(x, PART_##B(n, b));  \
                                                                                 \
         return value;                                                           \
     }
@@ -148,7 +150,7 @@ LEAF(let, let_value(x, n).lo)
 #define COMPARE(name, type_a, eval_a, type_b, eval_b, value)        \
     static uint64_t op_##name(struct exec *x, const struct node *n) \
     {                                                               \
-        type_a a = eval_a(x, n->a);                                 \
+        type_a a = eval_a;                                          \
         type_b b = eval_b;                                          \
                                                                     \
         return value;                                               \
@@ -162,16 +164,18 @@ LEAF(let, let_value(x, n).lo)
         type_b b;                                                   \
                                                                     \
         x->absent = false;                                          \
-        a = eval_a(x, n->a);                                        \
+        a = eval_a;                                                 \
         b = eval_b;                                                 \
         result = (value) && !x->absent;                             \
         x->absent = outer;                                          \
         return result;                                              \
     }
 #endif
-#define COMPARE_OF(A, B, name, value) \
-    COMPARE(name##_##A##_##B, uint64_t, op_##A, uint64_t, op_##B(x, n->b), value)
-#define COMPARE_K_OF(A, name, value) COMPARE(name##_##A, uint64_t, op_##A, uint64_t, n->k, value)
+#define COMPARE_OF(A, B, name, value)                                        \
+    COMPARE(name##_##A##_##B, uint64_t, op_##A(x, PART_##A(n, a)), uint64_t, \
+            op_##B(x, PART_##B(n, b)), value)
+#define COMPARE_K_OF(A, name, value) \
+    COMPARE(name##_##A, uint64_t, op_##A(x, PART_##A(n, a)), uint64_t, n->k, value)
 
 /* DO(..., name, value) for each operator; those of COMMON get functions for kinds of operands. */
 #define COMMON(DO, ...)                          \
@@ -212,12 +216,12 @@ LEAF(let, let_value(x, n).lo)
 #define LAND_OF(A, B)                                                       \
     static uint64_t op_land_##A##_##B(struct exec *x, const struct node *n) \
     {                                                                       \
-        return op_##A(x, n->a) ? op_##B(x, n->b) : 0;                       \
+        return op_##A(x, PART_##A(n, a)) ? op_##B(x, PART_##B(n, b)) : 0;   \
     }
 #define LOR_OF(A, B)                                                       \
     static uint64_t op_lor_##A##_##B(struct exec *x, const struct node *n) \
     {                                                                      \
-        return op_##A(x, n->a) ? 1 : op_##B(x, n->b);                      \
+        return op_##A(x, PART_##A(n, a)) ? 1 : op_##B(x, PART_##B(n, b));  \
     }
 
 LEAF(node, eval(x, n))
@@ -249,11 +253,11 @@ static uint64_t op_any(struct exec *x, const struct node *n)
     return beba_op_apply((enum beba_op)n->expr->op, n->width, v);
 }
 
-COMPARE(compare_wide, struct beba_u128, eval_wide, struct beba_u128, eval_wide(x, n->b),
+COMPARE(compare_wide, struct beba_u128, eval_wide(x, n->a), struct beba_u128, eval_wide(x, n->b),
         beba_compare((enum beba_op)n->compare, a, b))
-COMPARE(in_list, struct beba_u128, eval_wide, uint32_t, n->expr->n_ranges,
+COMPARE(in_list, struct beba_u128, eval_wide(x, n->a), uint32_t, n->expr->n_ranges,
         ranges_have(n->expr->range, b, a))
-COMPARE(in_set, struct beba_u128, eval_wide, const struct set *, &x->e->set[n->id],
+COMPARE(in_set, struct beba_u128, eval_wide(x, n->a), const struct set *, &x->e->set[n->id],
         ranges_have(b->merged, b->n_merged, a))
 
 /* Functions and tables ----------------------------------------------------------------------- */

@@ -4,6 +4,10 @@
  * source, so that what is explained is what runs. */
 #include "engine/eval_body.h"
 
+/* A function of its own, so that what is done seldom takes no registers from what is done always.
+ */
+#define APART __attribute__((noinline))
+
 /* Statements --------------------------------------------------------------------------------- */
 
 static uint64_t combine(unsigned op, uint64_t old, uint64_t v)
@@ -157,7 +161,7 @@ static void assign(struct exec *x, const struct code_stmt *s)
     }
 }
 
-static void run_lets(struct exec *x, const struct code_body *lets)
+APART static void run_lets(struct exec *x, const struct code_body *lets)
 {
     const struct code_stmt **pending = x->e->pending, *s = lets->stmt;
 
@@ -168,7 +172,7 @@ static void run_lets(struct exec *x, const struct code_body *lets)
     }
 }
 
-static void notify(struct exec *x, const struct code_stmt *s)
+APART static void notify(struct exec *x, const struct code_stmt *s)
 {
     struct beba_u128 arg[BEBA_MAX_NOTIFY_ARGS];
     struct beba_event *event;
@@ -193,7 +197,7 @@ static void count(struct beba_rule_counters *c, const struct beba_packet *p)
     c->bytes += p->wire_len;
 }
 
-static int edit(struct exec *x, const struct code_stmt *s)
+APART static int edit(struct exec *x, const struct code_stmt *s)
 {
     struct beba_packet *p = x->p;
     uint64_t v = s->value ? eval(x, s->value) : 0;
@@ -213,17 +217,20 @@ static int edit(struct exec *x, const struct code_stmt *s)
     }
 }
 
-static void set_verdict(struct exec *x, const struct code_verdict *v)
+APART static void set_port(struct exec *x, const struct code_verdict *v)
+{
+    x->port = v->port ? (uint32_t)eval(x, v->port) : x->p->in_port;
+}
+
+BEBA_INLINE void set_verdict(struct exec *x, const struct code_verdict *v)
 {
     x->verdict = v->kind;
-    if (v->port)
-        x->port = (uint32_t)eval(x, v->port);
-    else if (v->kind == BEBA_VERDICT_REPLY)
-        x->port = x->p->in_port;
+    if (v->has_port)
+        set_port(x, v);
 }
 
 /* The statements that are not in run_body. */
-static void run_stmt(struct exec *x, const struct code_stmt *s)
+APART static void run_stmt(struct exec *x, const struct code_stmt *s)
 {
     switch ((enum beba_stmt_kind)s->kind) {
     case BEBA_STMT_LET:
@@ -263,35 +270,38 @@ static void run_stmt(struct exec *x, const struct code_stmt *s)
     }
 }
 
-/* True when the rule ends here. */
-static bool run_body(struct exec *x, const struct code_body *body, unsigned depth)
+/* Up to a verdict, or the end. */
+static void run_body(struct exec *x, const struct code_stmt *s)
 {
-    const struct code_stmt *s = body->stmt;
-
-    for (uint32_t n = body->n; n; n--, s++) {
-        const struct code_body *branch;
+    for (;; s++) {
         bool truth;
 
-        if (s->kind == BEBA_STMT_VERDICT) {
-            set_verdict(x, &s->verdict);
-            TRACE(beba_tracer_stmt(x->tracer, x, s, depth));
-            return true;
-        }
         if (s->kind == BEBA_STMT_IF) {
             truth = eval(x, s->value) != 0;
-            TRACE(beba_tracer_if(x->tracer, x, s, truth, depth));
-            branch = truth ? &s->then : &s->otherwise;
-            if (branch->n && run_body(x, branch, depth + 1))
-                return true;
+            TRACE(beba_tracer_if(x->tracer, x, s, truth, s->depth));
+            if (!truth)
+                s += s->skip;
             continue;
         }
-        if (s->kind == BEBA_STMT_ASSIGN)
+        if (s->kind == BEBA_STMT_VERDICT) {
+            set_verdict(x, &s->verdict);
+            TRACE(beba_tracer_stmt(x->tracer, x, s, s->depth));
+            return;
+        }
+        switch (s->kind) {
+        case STMT_SKIP:
+            s += s->skip;
+            continue;
+        case STMT_END:
+            return;
+        case BEBA_STMT_ASSIGN:
             assign(x, s);
-        else
+            break;
+        default:
             run_stmt(x, s);
-        TRACE(beba_tracer_stmt(x->tracer, x, s, depth));
+        }
+        TRACE(beba_tracer_stmt(x->tracer, x, s, s->depth));
     }
-    return false;
 }
 
 /* Entries ------------------------------------------------------------------------------------ */
@@ -309,7 +319,7 @@ BEBA_INLINE bool may_be_due(const struct beba_ft *ft, const struct beba_ft_entry
 }
 
 /* Applies due timeouts to an entry in place; NULL when that brought it back to the start. */
-static struct beba_ft_entry *expire(struct exec *x, struct beba_ft_entry *entry, bool lookup)
+APART static struct beba_ft_entry *expire(struct exec *x, struct beba_ft_entry *entry, bool lookup)
 {
     struct beba_ft *ft = x->t->ft;
     uint64_t now = x->p->now;
@@ -360,6 +370,18 @@ BEBA_INLINE const uint8_t *read_entry(const struct table *t, struct beba_ft_entr
     return entry ? beba_ft_regs(t->ft, entry) : t->code->regs_init;
 }
 
+/* Reads U where it is another entry than L. */
+APART static struct beba_ft_entry *look_up_update(struct exec *x)
+{
+    const struct flow_key *key = &x->keys->update;
+    struct beba_ft_entry *entry = beba_ft_peek(x->t->ft, key->word, key->hash);
+
+    TRACE(beba_tracer_found(x->tracer, x, key, entry, true));
+    entry = observe(x, entry, false);
+    x->old_regs = read_entry(x->t, entry, &x->state);
+    return entry;
+}
+
 /* Reads L and U. Returns the entry of the update key, NULL when there is none. */
 BEBA_INLINE struct beba_ft_entry *look_up(struct exec *x)
 {
@@ -372,17 +394,10 @@ BEBA_INLINE struct beba_ft_entry *look_up(struct exec *x)
     x->forward = !entry || (entry->birth & 1) == key->backward;
     x->read_regs = x->old_regs = read_entry(x->t, entry, &x->read_state);
     x->state = x->read_state;
-    if (!x->t->code->two_keys)
-        return entry;
-    key = &x->keys->update;
-    entry = beba_ft_peek(ft, key->word, key->hash);
-    TRACE(beba_tracer_found(x->tracer, x, key, entry, true));
-    entry = observe(x, entry, false);
-    x->old_regs = read_entry(x->t, entry, &x->state);
-    return entry;
+    return x->t->code->two_keys ? look_up_update(x) : entry;
 }
 
-static struct beba_ft_entry *create(struct exec *x, const struct flow_key *key)
+APART static struct beba_ft_entry *create(struct exec *x, const struct flow_key *key)
 {
     struct beba_ft *ft = x->t->ft;
     struct beba_ft_entry *entry;
@@ -404,7 +419,7 @@ static struct beba_ft_entry *create(struct exec *x, const struct flow_key *key)
 }
 
 /* Writes U back after a rule that changed it. */
-static void write_back(struct exec *x, struct beba_ft_entry *entry)
+APART static void write_back(struct exec *x, struct beba_ft_entry *entry)
 {
     struct beba_ft *ft = x->t->ft;
     const struct flow_key *key = x->t->code->two_keys ? &x->keys->update : &x->keys->lookup;
@@ -423,7 +438,7 @@ static void write_back(struct exec *x, struct beba_ft_entry *entry)
                       x->went ? now : entry->used, x->dirty ? x->regs : NULL);
 }
 
-static void entered_event(struct exec *x, uint32_t from)
+APART static void entered_event(struct exec *x, uint32_t from)
 {
     struct beba_event *event = beba_event_new(x->e, BEBA_EVENT_ENTERED, x->p->now, x->t->code->id);
     const struct table_keys *keys = x->keys;
@@ -439,7 +454,7 @@ static void entered_event(struct exec *x, uint32_t from)
 
 /* Rules -------------------------------------------------------------------------------------- */
 
-static bool matches(struct exec *x, const struct code_rule *r)
+APART static bool matches(struct exec *x, const struct code_rule *r)
 {
     for (uint32_t i = 0; i < r->n_matches; i++) {
         const struct code_match *m = &r->match[i];
@@ -471,12 +486,23 @@ BEBA_INLINE bool holds(struct exec *x, const struct code_rule *r)
     return truth;
 }
 
+/* find_rule, where there are no lists. */
+APART static const struct code_rule *find_in_all(struct exec *x)
+{
+    for (uint32_t i = 0; i < x->t->code->n_rules; i++) {
+        const struct code_rule *r = &x->rules->rule[i];
+
+        if ((x->read_state & r->state_mask) == r->state && holds(x, r))
+            return r;
+    }
+    return NULL;
+}
+
 /* The first rule that holds, or NULL. */
 static const struct code_rule *find_rule(struct exec *x)
 {
     const struct code_table *t = x->t->code;
-    bool sure = !TRACED && !(t->sure_layers & ~x->p->h.layers);
-    const struct code_rules *rules = sure ? &t->sure : &t->any;
+    const struct code_rules *rules = x->rules;
     uint32_t state = x->read_state;
 
     if (__builtin_expect(rules->first && state < t->n_states, 1)) {
@@ -488,17 +514,11 @@ static const struct code_rule *find_rule(struct exec *x)
                 return *r;
         return NULL;
     }
-    for (uint32_t i = 0; i < t->n_rules; i++) {
-        const struct code_rule *r = &rules->rule[i];
-
-        if ((state & r->state_mask) == r->state && holds(x, r))
-            return r;
-    }
-    return NULL;
+    return find_in_all(x);
 }
 
 /* Of a table with a key: whether there can be an entry of it. */
-static bool has_room(struct exec *x)
+APART static bool has_room(struct exec *x)
 {
     struct beba_ft *ft = x->t->ft;
     const struct flow_key *key = x->t->code->two_keys ? &x->keys->update : &x->keys->lookup;
@@ -524,7 +544,7 @@ static enum beba_reason run_rules(struct exec *x, struct beba_ft_entry *entry)
             read_let(x, r->body_lets[i]);
         x->rule = r->id;
         count(&x->e->rule[r->id], x->p);
-        run_body(x, &r->body, 0);
+        run_body(x, r->body.stmt);
         if (x->went && t->source->state[x->state].notify)
             entered_event(x, from);
         if (x->t->ft && (x->went || x->dirty))
@@ -538,40 +558,68 @@ static enum beba_reason run_rules(struct exec *x, struct beba_ft_entry *entry)
     return BEBA_REASON_DEFAULT;
 }
 
-enum { LETS_CLEARED = 8 }; /* at once: a known number takes no call */
-_Static_assert(BEBA_MAX_LETS % LETS_CLEARED == 0, "pending is cleared in whole steps");
-
-static enum beba_reason run_table(struct exec *x, const struct table *t,
-                                  const struct table_keys *keys)
+APART static enum beba_reason lack_key(struct exec *x, const struct table *t)
 {
+    ((struct table *)(uintptr_t)t)->no_key++;
+    set_verdict(x, &t->code->no_key);
+    if (x->verdict == BEBA_VERDICT_NONE)
+        x->verdict = BEBA_VERDICT_DROP;
+    TRACE(beba_tracer_no_key(x->tracer, x));
+    return BEBA_REASON_NO_KEY;
+}
+
+APART static enum beba_reason run_table(struct exec *x, const struct table *t,
+                                        const struct table_keys *keys)
+{
+    const struct code_table *code = t->code;
+    bool sure = !TRACED && !(code->sure_layers & ~x->p->h.layers);
     struct beba_ft_entry *entry = NULL;
     enum beba_reason reason;
 
     x->t = t;
     x->keys = keys;
     x->rule = NO_RULE;
+    x->port = 0;
+    x->read_state = x->state = 0;
+    x->forward = true;
     x->went = x->dirty = false;
     x->verdict = BEBA_VERDICT_NONE;
-    x->port = 0;
-    x->forward = true;
-    x->read_state = x->state = 0;
     x->read_regs = x->old_regs = t->code->regs_init;
-    for (uint32_t i = 0; i < t->code->n_lets; i += LETS_CLEARED)
-        memset(&x->e->pending[i], 0, LETS_CLEARED * sizeof(*x->e->pending));
+    x->rules = sure ? &code->sure : &code->any;
+    for (uint32_t i = 0; i < code->n_lets; i += LETS_SET)
+        memcpy(&x->e->pending[i], &x->rules->lets[i], LETS_SET * sizeof(*x->e->pending));
     TRACE(beba_tracer_table(x->tracer, x));
-    if (t->ft && !keys->has) {
-        ((struct table *)(uintptr_t)t)->no_key++;
-        set_verdict(x, &t->code->no_key);
-        if (x->verdict == BEBA_VERDICT_NONE)
-            x->verdict = BEBA_VERDICT_DROP;
-        TRACE(beba_tracer_no_key(x->tracer, x));
-        return BEBA_REASON_NO_KEY;
-    }
-    if (t->ft)
+    if (t->ft) {
+        if (__builtin_expect(!keys->has, 0))
+            return lack_key(x, t);
         entry = look_up(x);
+    }
     TRACE(beba_tracer_entries(x->tracer, x));
     reason = run_rules(x, entry);
     TRACE(beba_tracer_left(x->tracer, x, entry, reason));
+    return reason;
+}
+
+BEBA_INLINE void find_headers(struct exec *x)
+{
+    const struct beba_engine *e = x->e;
+
+#pragma GCC unroll 1
+    for (uint32_t i = 0; i < e->n_headers; i++)
+        x->header[e->header[i]] = x->p->data + x->p->h.offset[e->header[i]];
+}
+
+/* A table whose keys were not taken early, or that may move headers. */
+APART static enum beba_reason run_odd_table(struct exec *x, const struct table *t,
+                                            const struct table_keys *early)
+{
+    struct table_keys late;
+    enum beba_reason reason;
+
+    if (t->ft && !t->code->early)
+        table_keys_take(t, x->p, &late);
+    reason = run_table(x, t, t->code->early ? early : &late);
+    find_headers(x);
     return reason;
 }
 
@@ -585,7 +633,6 @@ void beba_exec_packet(struct beba_engine *e, struct beba_packet *p, const struct
 #endif
 {
     struct exec x;
-    struct table_keys later;
     enum beba_reason reason = BEBA_REASON_END;
     uint32_t i = 0, n_tables = e->p->n_tables;
     const struct table *t = e->table;
@@ -603,10 +650,12 @@ void beba_exec_packet(struct beba_engine *e, struct beba_packet *p, const struct
 #endif
     e->stats.bytes += p->wire_len;
     result->first_mirror = e->mirrors.n;
+    find_headers(&x);
     for (; i < n_tables && x.verdict == BEBA_VERDICT_NEXT; i++, t++) {
-        if (t->ft && !t->code->early)
-            table_keys_take(t, p, &later);
-        reason = run_table(&x, t, t->code->early ? &keys[t->keys_of * BEBA_BATCH] : &later);
+        if (__builtin_expect(t->odd, 0))
+            reason = run_odd_table(&x, t, &keys[t->keys_of * BEBA_BATCH]);
+        else
+            reason = run_table(&x, t, &keys[t->keys_of * BEBA_BATCH]);
     }
     if (x.verdict == BEBA_VERDICT_NEXT) {
         x.verdict = BEBA_VERDICT_PASS;

@@ -14,6 +14,7 @@
 struct table {
     const struct code_table *code;
     struct beba_ft *ft; /* NULL: the table has no key */
+    bool odd;           /* see run_odd_table */
     uint32_t keys_of;   /* the early table whose keys are this one's, with their hashes */
     uint64_t no_key;
     struct beba_ft_region region;
@@ -52,6 +53,8 @@ struct beba_engine {
     struct table *table;
     struct table *early[EARLY_TABLES]; /* those whose keys are taken first */
     uint32_t n_early;
+    uint8_t header[BEBA_N_LAYERS]; /* layers that sure rules read */
+    uint32_t n_headers;
     struct beba_u128 *global;
     struct array *array;
     struct set *set;
@@ -78,21 +81,23 @@ struct exec {
     struct beba_engine *e;
     struct beba_packet *p;
     const struct table *t;
-    const struct table_keys *keys; /* in table t */
-    struct tracer *tracer;         /* NULL when nobody watches */
-    uint64_t number;               /* of the packet, from 0 */
-    uint32_t draws;                /* of random numbers so far */
-    uint32_t rule;                 /* taken in this table, or NO_RULE */
-    bool absent; /* the expression being evaluated read a field the packet lacks */
-    bool forward;
-    bool went;                           /* a goto happened */
-    bool dirty;                          /* a register was assigned: regs is U */
-    uint32_t read_state, state;          /* L, U */
-    const uint8_t *read_regs;            /* L: of the entry, or initial ones; regs once written */
-    const uint8_t *old_regs;             /* U before the rule */
-    uint64_t regs[BEBA_FT_REGS_MAX / 8]; /* U, when dirty */
-    uint8_t verdict;
+    const struct code_rules *rules; /* of table t, in the form that this packet takes */
+    const struct table_keys *keys;  /* in table t */
+    struct tracer *tracer;          /* NULL when nobody watches */
+    uint64_t number;                /* of the packet, from 0 */
+    uint32_t draws;                 /* of random numbers so far */
+    bool absent;   /* the expression being evaluated read a field the packet lacks */
+    uint32_t rule; /* taken in this table, or NO_RULE */
     uint32_t port;
+    uint32_t read_state, state; /* L, U */
+    bool forward;
+    bool went;  /* a goto happened */
+    bool dirty; /* a register was assigned: regs is U */
+    uint8_t verdict;
+    const uint8_t *read_regs;             /* L: of the entry, or initial ones; regs once written */
+    const uint8_t *old_regs;              /* U before the rule */
+    uint64_t regs[BEBA_FT_REGS_MAX / 8];  /* U, when dirty */
+    const uint8_t *header[BEBA_N_LAYERS]; /* where the headers of e->header[] are */
 };
 
 /* Runs a parsed packet through all tables. keys: those of early table i at

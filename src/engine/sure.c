@@ -26,6 +26,19 @@ static const uint8_t truth_kind[NODE_N_OPS] = {
     [BEBA_OP_FORWARD] = FORWARD,
 };
 
+/* Leaves lie right behind the node that reads them (code.c). */
+enum { LEAF_a = 1, LEAF_b };
+#define PART_reg32(n, which)    ((n) + LEAF_##which)
+#define PART_reg64(n, which)    ((n) + LEAF_##which)
+#define PART_let(n, which)      ((n) + LEAF_##which)
+#define PART_be32(n, which)     ((n) + LEAF_##which)
+#define PART_be16(n, which)     ((n) + LEAF_##which)
+#define PART_now(n, which)      ((n) + LEAF_##which)
+#define PART_constant(n, which) ((n) + LEAF_##which)
+#define PART_bits(n, which)     ((n) + LEAF_##which)
+#define PART_flags(n, which)    ((n) + LEAF_##which)
+#define PART_forward(n, which)  ((n) + LEAF_##which)
+
 /* clang-format off */
 #define COMMON_OF(A, B) COMMON(BINARY_OF, A, B) COMPARISONS(COMPARE_OF, A, B)
 #define K_OF(A) WITH_K(UNARY_OF, A) COMPARISONS_K(COMPARE_K_OF, A)
