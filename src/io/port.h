@@ -69,7 +69,7 @@ unsigned beba_port_recv(struct beba_port *port, struct beba_packet *packet, unsi
 /* Gives the packets received back to the driver; also done by recv, also when it returns 0. */
 void beba_port_release(struct beba_port *port);
 
-/* Queues a parsed packet; when the queue is full it is flushed. queue is OpenFlow's: 0, or N for
+/* Queues a packet; when the queue is full it is flushed. queue is OpenFlow's: 0, or N for
  * class 1:(N + 1) of the interface's queueing discipline. What cannot be sent is counted. */
 void beba_port_send(struct beba_port *port, uint32_t queue, const struct beba_packet *packet);
 void beba_port_flush(struct beba_port *port);

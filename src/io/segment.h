@@ -9,15 +9,16 @@
 
 struct beba_train {
     const struct beba_packet *packet;
-    uint32_t l4;      /* offset of the TCP or UDP header */
+    uint32_t ip, l4;  /* offsets of the IP and the TCP or UDP header */
     uint32_t headers; /* bytes before the payload */
     uint32_t payload;
     uint32_t n; /* segments, >= 1 */
     bool tcp, ip6;
+    bool plain; /* only VLAN tags before the IP header: the kernel can cut it */
 };
 
-/* What a parsed packet is cut into. -EINVAL: neither TCP nor UDP over IP, a fragment, in a tunnel,
- * its payload is not all there, or segment is 0. */
+/* What a packet is cut into; it need not be parsed. -EINVAL: neither TCP nor UDP over IP (behind
+ * tags, labels, a provider's addresses), a fragment, its payload is not all there, segment is 0. */
 int beba_train_look(const struct beba_packet *packet, struct beba_train *out);
 /* Writes segment i < n: headers with lengths, IPv4 identification, sequence number, flags and
  * checksums of its own. Returns its bytes, or 0 when size is too small for it. */

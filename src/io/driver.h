@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+/* What a driver of live ports gives and gets: one struct beba_driver each, its state begins with a
+ * struct beba_port. */
+#ifndef BEBA_IO_DRIVER_H
+#define BEBA_IO_DRIVER_H
+
+#include "base/error.h"
+#include "io/port.h"
+
+enum { BEBA_PORT_WORDS = 16, BEBA_PORT_TEXT = 4096 };
+
+struct virtio_net_hdr;
+
+/* A description, cut at its commas. */
+struct beba_port_words {
+    char text[BEBA_PORT_TEXT];
+    char *word[BEBA_PORT_WORDS]; /* the first is what the driver drives */
+    unsigned n;
+};
+
+struct beba_driver {
+    const char *name;
+    unsigned n_names; /* words that are names; the others are options */
+    size_t size;      /* of the driver's state */
+    /* Options: names separated by blanks, for messages; takes one, -EINVAL when it is none of its
+     * own or its value is wrong. value is "" for a word without '='. */
+    const char *options;
+    int (*option)(struct beba_port *port, const char *name, const char *value);
+    /* May fail half-way: close is called then, too. */
+    int (*open)(struct beba_port *port, const struct beba_port_words *words,
+                struct beba_error *err);
+    int (*close)(struct beba_port *port, struct beba_error *err);
+    unsigned (*recv)(struct beba_port *port, struct beba_packet *packet, unsigned max);
+    void (*release)(struct beba_port *port);
+    void (*send)(struct beba_port *port, uint32_t queue, const struct beba_packet *packet);
+    void (*flush)(struct beba_port *port);
+};
+
+extern const struct beba_driver beba_driver_packet, beba_driver_tap, beba_driver_pcap;
+
+struct beba_port {
+    const struct beba_driver *driver;
+    struct beba_port_opts opts;
+    char *name;
+    int fd, ifindex;
+    int control; /* a socket to ask about interfaces, in the namespace where the port was opened */
+    enum beba_port_status status;
+    struct beba_port_counters count;
+    uint64_t (*drops)(struct beba_port *port); /* by the kernel since asked last; NULL: none ever */
+    uint64_t dropped;                          /* the sum of these; any thread adds */
+};
+
+/* Counters have one writer, their thread; others read them. */
+BEBA_INLINE void beba_port_count(uint64_t *counter, uint64_t n)
+{
+    __atomic_store_n(counter, *counter + n, __ATOMIC_RELAXED);
+}
+
+BEBA_INLINE void beba_port_lose(struct beba_port *port, enum beba_port_loss why, uint64_t n)
+{
+    beba_port_count(&port->count.loss[why], n);
+}
+
+BEBA_INLINE void beba_port_becomes(struct beba_port *port, enum beba_port_status status)
+{
+    if (port->status != status)
+        __atomic_store_n(&port->status, status, __ATOMIC_RELAXED);
+}
+
+uint64_t beba_port_now(const struct beba_port *port);
+/* Fills all but bytes, lengths and rooms. */
+BEBA_INLINE void beba_port_fresh(const struct beba_port *port, uint64_t now, struct beba_packet *p)
+{
+    p->link = BEBA_LINK_ETHERNET;
+    p->segment = 0;
+    p->now = now;
+    p->metadata = p->tunnel_id = 0;
+    p->in_port = p->in_phy_port = port->opts.number;
+    p->queue = 0;
+}
+
+/* Finishes what the sender left to its interface and counts the packet: true when it is to be
+ * given on. */
+bool beba_port_take(struct beba_port *port, struct beba_packet *p,
+                    const struct virtio_net_hdr *hdr);
+
+/* Counts n packets that could not be sent because of errno error, and sees what became of the
+ * interface when it says so. */
+void beba_port_unsent(struct beba_port *port, int error, uint64_t n);
+/* Fills name, control and ifindex. */
+int beba_port_find(struct beba_port *port, const char *name, struct beba_error *err);
+/* The interface as it is now. */
+enum beba_port_status beba_port_look(const struct beba_port *port);
+
+/* A number from min to max, or -EINVAL. */
+int beba_port_number(const char *value, uint32_t min, uint32_t max, uint32_t *out);
+
+#endif
