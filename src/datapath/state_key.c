@@ -4,9 +4,9 @@
 #include <string.h>
 
 /* What is an address, in network order; ARP_OP is, too, in keys. All else is little-endian. */
-static bool is_address(enum beba_of_field field)
+static bool is_address(unsigned field)
 {
-    switch ((unsigned)field) {
+    switch (field) {
     case OFPXMT_OFB_ETH_DST:
     case OFPXMT_OFB_ETH_SRC:
     case OFPXMT_OFB_IPV4_SRC:
@@ -26,18 +26,20 @@ static bool is_address(enum beba_of_field field)
     }
 }
 
-static uint32_t bytes_of(enum beba_of_field field)
+static uint32_t bytes_of(unsigned field)
 {
-    return (beba_key_places[field].width + 7u) / 8;
+    uint32_t width = beba_key_places[field].width;
+
+    return width == 20 ? 4 : (width + 7) / 8; /* labels */
 }
 
 /* The value in the bytes of a key. */
-static void store(enum beba_of_field field, struct beba_u128 v, uint8_t *out)
+static void store(unsigned field, struct beba_u128 v, uint8_t *out)
 {
     uint32_t n = bytes_of(field);
-    bool network = is_address(field) || (unsigned)field == OFPXMT_OFB_ARP_OP;
+    bool network = is_address(field) || field == OFPXMT_OFB_ARP_OP;
 
-    if ((unsigned)field == OFPXMT_OFB_VLAN_VID)
+    if (field == OFPXMT_OFB_VLAN_VID)
         v.lo &= 0xfff;
     for (uint32_t i = 0; i < n; i++)
         out[network ? n - 1 - i : i] = (uint8_t)((i < 8 ? v.lo : v.hi) >> i % 8 * 8);
@@ -194,9 +196,9 @@ bool beba_state_scope_match(const struct beba_state_scope *scope, const struct b
     return true;
 }
 
-uint32_t beba_state_number(enum beba_of_field field, struct beba_u128 value)
+uint32_t beba_state_number(unsigned field, struct beba_u128 value)
 {
-    if ((unsigned)field == OFPXMT_OFB_VLAN_VID)
+    if (field == OFPXMT_OFB_VLAN_VID)
         return (uint32_t)value.lo & 0xfff;
     if (!is_address(field))
         return (uint32_t)value.lo;
@@ -210,9 +212,9 @@ uint32_t beba_state_number(enum beba_of_field field, struct beba_u128 value)
     }
 }
 
-struct beba_u128 beba_state_value(enum beba_of_field field, uint32_t number)
+struct beba_u128 beba_state_value(unsigned field, uint32_t number)
 {
-    if ((unsigned)field == OFPXMT_OFB_VLAN_VID)
+    if (field == OFPXMT_OFB_VLAN_VID)
         return beba_u128(0, (number & 0xfff) | OFPVID_PRESENT);
     if (!is_address(field))
         return beba_u128(0, number & beba_mask64(beba_key_places[field].width));

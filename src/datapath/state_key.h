@@ -39,7 +39,7 @@ bool beba_state_scope_covers(const struct beba_state_scope *scope,
 
 /* A field as a data variable holds it, and back: addresses by their first four bytes, in little
  * endian; other fields by their low 32 bits. */
-uint32_t beba_state_number(enum beba_of_field field, struct beba_u128 value);
-struct beba_u128 beba_state_value(enum beba_of_field field, uint32_t number);
+uint32_t beba_state_number(unsigned field, struct beba_u128 value);
+struct beba_u128 beba_state_value(unsigned field, uint32_t number);
 
 #endif
