@@ -224,39 +224,31 @@ static void on_flush(uv_prepare_t *p)
     flush(p->data);
 }
 
-uint8_t *beba_conn_reserve(struct beba_conn *c, size_t len)
+static const size_t limits[BEBA_CONN_N_CLASSES] = {
+    [BEBA_CONN_PACKET] = 1 << 20,
+    [BEBA_CONN_NOTICE] = 8 << 20,
+    [BEBA_CONN_REPLY] = 16 << 20,
+};
+
+bool beba_conn_send(struct beba_conn *c, const void *msg, size_t len, enum beba_conn_class class)
 {
-    uint8_t *room;
+    uint8_t *room = NULL;
 
     if (c->state != OPEN)
-        return NULL;
-    if (beba_conn_queued(c) + len > BEBA_CONN_MAX) {
+        return false;
+    if (beba_conn_queued(c) + len <= limits[class])
+        room = queue_room(&c->pending, len);
+    if (!room && class == BEBA_CONN_REPLY)
         beba_conn_close(c, "it does not read what it asked for");
-        return NULL;
-    }
-    room = queue_room(&c->pending, len);
     if (!room) {
-        beba_conn_close(c, "not enough memory for a reply");
-        return NULL;
-    }
-    c->stats.messages_out++;
-    if (!c->writing)
-        uv_prepare_start(&c->flush, on_flush);
-    return room;
-}
-
-bool beba_conn_send(struct beba_conn *c, const void *msg, size_t len, bool async)
-{
-    uint8_t *room;
-
-    if (async && beba_conn_queued(c) + len > BEBA_CONN_ASYNC_MAX) {
         c->stats.dropped++;
         return false;
     }
-    room = beba_conn_reserve(c, len);
-    if (room)
-        memcpy(room, msg, len);
-    return room != NULL;
+    memcpy(room, msg, len);
+    c->stats.messages_out++;
+    if (!c->writing)
+        uv_prepare_start(&c->flush, on_flush);
+    return true;
 }
 
 /* --- reading ------------------------------------------------------------------------------- */

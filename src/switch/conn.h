@@ -16,9 +16,15 @@ struct beba_tls_context;
 struct beba_conn;
 
 enum {
-    BEBA_CONN_HIGH = 1 << 20,      /* bytes that may wait before reading stops */
-    BEBA_CONN_MAX = 16 << 20,      /* and before the connection is closed */
-    BEBA_CONN_ASYNC_MAX = 1 << 20, /* and before asynchronous messages are dropped */
+    BEBA_CONN_HIGH = 1 << 20, /* bytes that may wait before reading stops */
+};
+
+/* Messages by what becomes of them when too much waits. */
+enum beba_conn_class {
+    BEBA_CONN_PACKET, /* packet-ins: dropped from 1 MiB on */
+    BEBA_CONN_NOTICE, /* other asynchronous ones: dropped from 8 MiB on */
+    BEBA_CONN_REPLY,  /* closes the connection at 16 MiB */
+    BEBA_CONN_N_CLASSES
 };
 
 struct beba_conn_events {
@@ -45,11 +51,8 @@ uv_stream_t *beba_conn_stream(struct beba_conn *c);
 void beba_conn_start(struct beba_conn *c, const char *peer);
 const char *beba_conn_peer(const struct beba_conn *c);
 
-/* Queues a message. Asynchronous ones are dropped when too much waits; others close the connection
- * at BEBA_CONN_MAX. False when it was not queued. */
-bool beba_conn_send(struct beba_conn *c, const void *msg, size_t len, bool async);
-/* Room for a message of len bytes to be written in place, as beba_conn_send; NULL when not. */
-uint8_t *beba_conn_reserve(struct beba_conn *c, size_t len);
+/* Queues a message; false when it was not. */
+bool beba_conn_send(struct beba_conn *c, const void *msg, size_t len, enum beba_conn_class class);
 size_t beba_conn_queued(const struct beba_conn *c);
 
 /* No message is handed over until resume: for answers that are made piece by piece. */
