@@ -88,6 +88,8 @@ static bool in_kernel(enum beba_target target)
     return target == BEBA_TARGET_XDP || target == BEBA_TARGET_TC;
 }
 
+enum { LARGE = 200000 }; /* instructions of a program that are surely verified */
+
 /* What the verifier would refuse, and what could not be found out. */
 static void judge(const struct beba_emit_budget *b, int rc, const struct beba_error *err,
                   enum beba_target target, struct beba_diags *diags)
@@ -106,6 +108,22 @@ static void judge(const struct beba_emit_budget *b, int rc, const struct beba_er
                            "kernels that round each frame up to 32 bytes, as 6.1 does, refuse it: "
                            "it takes %u bytes of stack there, and has %u",
                            b->stack, b->stack_max);
+    if (!rc && b->functions > b->functions_max)
+        d = beba_diags_add(
+            diags, BEBA_ERROR, code, nowhere,
+            "a program for the kernel has at most %u functions, and this one %u: "
+            "a machine has too many rules, or asks for the states of too many others",
+            b->functions_max, b->functions);
+    if (!rc && b->maps > b->maps_max)
+        d = beba_diags_add(diags, BEBA_ERROR, code, nowhere,
+                           "a program for the kernel has at most %u maps, and this one %u: it has "
+                           "too many sets",
+                           b->maps_max, b->maps);
+    if (!rc && b->largest > LARGE)
+        d = beba_diags_add(diags, BEBA_WARNING, code, nowhere,
+                           "the kernel's verifier may give up on a program of %u instructions: it "
+                           "goes through a million, some several times",
+                           b->largest);
     if (d && rc && err->hint[0])
         beba_diags_hint(diags, d, "%s", err->hint);
 }
@@ -128,6 +146,11 @@ static void budget(const struct cli_program *p, enum beba_target target, struct 
         json_object_set_new(json, "instructions", json_integer(b.instructions));
         json_object_set_new(json, "stack", json_integer(b.stack));
         json_object_set_new(json, "stack_max", json_integer(b.stack_max));
+        json_object_set_new(json, "programs", json_integer(b.n_programs));
+        json_object_set_new(json, "functions", json_integer(b.functions));
+        json_object_set_new(json, "functions_max", json_integer(b.functions_max));
+        json_object_set_new(json, "maps", json_integer(b.maps));
+        json_object_set_new(json, "maps_max", json_integer(b.maps_max));
         json_object_set_new(json, "object_size", cli_json_u64(b.object_size));
     }
     cli_bytes(text, b.map_memory);

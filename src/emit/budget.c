@@ -13,8 +13,11 @@
 
 enum {
     STACK_MAX = 512,
+    PROGRAM_FUNCTIONS = 256, /* that the verifier takes */
+    PROGRAM_MAPS = 64,
     FUNCTIONS_MAX = 4096,
     CALLS_MAX = 16384,
+    USES_MAX = 16384,
     STACK_ROUND = 32, /* what the verifier rounds a frame up to */
     FRAME_POINTER = 10,
     OP_CALL = 0x85,
@@ -33,11 +36,16 @@ struct insn {
 struct function {
     uint32_t section, at, n; /* instructions */
     uint32_t stack, deepest;
-    bool global, done;
+    bool global, done, program;
+    uint32_t seen; /* number of the last program that was looked at and reaches it */
 };
 
 struct call {
     uint32_t from, to; /* functions */
+};
+
+struct use {
+    uint32_t from, map; /* symbol */
 };
 
 struct image {
@@ -45,7 +53,8 @@ struct image {
     size_t size;
     struct function *function;
     struct call *call;
-    uint32_t n_functions, n_calls;
+    struct use *use;
+    uint32_t n_functions, n_calls, n_uses;
 };
 
 static int find_function(const struct image *m, uint32_t section, uint64_t at)
@@ -55,6 +64,14 @@ static int find_function(const struct image *m, uint32_t section, uint64_t at)
             at < (uint64_t)m->function[i].at + m->function[i].n)
             return (int)i;
     return -1;
+}
+
+/* Programs lie in sections named after their kind; what they call in .text. */
+static bool is_text(const struct image *m, uint32_t section)
+{
+    struct beba_elf_section s;
+
+    return beba_elf_section(m->object, m->size, section, &s) && !strcmp(s.name, ".text");
 }
 
 static void add_functions(struct image *m, const struct beba_elf_section *symbols)
@@ -71,6 +88,7 @@ static void add_functions(struct image *m, const struct beba_elf_section *symbol
             .n = (uint32_t)(s.st_size / sizeof(struct insn)),
             .global = ELF64_ST_BIND(s.st_info) == STB_GLOBAL &&
                       ELF64_ST_VISIBILITY(s.st_other) == STV_DEFAULT,
+            .program = !is_text(m, s.st_shndx),
         };
     }
 }
@@ -79,6 +97,19 @@ static void add_call(struct image *m, int from, int to)
 {
     if (from >= 0 && to >= 0 && m->n_calls < CALLS_MAX)
         m->call[m->n_calls++] = (struct call){(uint32_t)from, (uint32_t)to};
+}
+
+static void add_use(struct image *m, int from, uint32_t section, uint32_t symbol)
+{
+    struct beba_elf_section s;
+
+    if (from < 0 || m->n_uses == USES_MAX || !beba_elf_section(m->object, m->size, section, &s) ||
+        strcmp(s.name, ".maps") != 0)
+        return;
+    for (uint32_t i = 0; i < m->n_uses; i++)
+        if (m->use[i].from == (uint32_t)from && m->use[i].map == symbol)
+            return;
+    m->use[m->n_uses++] = (struct use){(uint32_t)from, symbol};
 }
 
 /* Frame and calls inside of one section. */
@@ -134,6 +165,9 @@ static void read_relocations(struct image *m, const struct beba_elf_section *r,
         memcpy(&s, symbols->data + symbol, sizeof(s));
         memcpy(&insn, code.data + rel.r_offset, sizeof(insn));
         target = s.st_value / sizeof(insn);
+        if (insn.op == OP_LOAD64)
+            add_use(m, find_function(m, r->info, rel.r_offset / sizeof(insn)), s.st_shndx,
+                    (uint32_t)symbol);
         if (insn.op == OP_CALL)
             target += (uint64_t)(insn.imm + (int64_t)1);
         else if (insn.op == OP_LOAD64)
@@ -165,6 +199,52 @@ static uint32_t deepest(struct image *m, uint32_t f, unsigned depth)
     return fn->deepest;
 }
 
+/* Marks what function f reaches, and adds it to a program's sums. */
+static void reach(struct image *m, uint32_t f, uint32_t mark, struct beba_emit_budget *sum)
+{
+    struct function *fn = &m->function[f];
+
+    if (fn->seen == mark)
+        return;
+    fn->seen = mark;
+    sum->functions++;
+    sum->largest += fn->n;
+    for (uint32_t i = 0; i < m->n_calls; i++)
+        if (m->call[i].from == f)
+            reach(m, m->call[i].to, mark, sum);
+}
+
+static uint32_t n_maps(const struct image *m, uint32_t mark)
+{
+    uint32_t n = 1, j; /* .rodata */
+
+    for (uint32_t i = 0; i < m->n_uses; i++) {
+        if (m->function[m->use[i].from].seen != mark)
+            continue;
+        for (j = 0; j < i; j++)
+            if (m->use[j].map == m->use[i].map && m->function[m->use[j].from].seen == mark)
+                break;
+        n += j == i;
+    }
+    return n;
+}
+
+/* The most of what a program has. */
+static void programs(struct image *m, struct beba_emit_budget *out)
+{
+    for (uint32_t i = 0; i < m->n_functions; i++) {
+        struct beba_emit_budget one = {0};
+
+        if (!m->function[i].program)
+            continue;
+        reach(m, i, ++out->n_programs, &one);
+        one.maps = n_maps(m, out->n_programs);
+        out->functions = one.functions > out->functions ? one.functions : out->functions;
+        out->maps = one.maps > out->maps ? one.maps : out->maps;
+        out->largest = one.largest > out->largest ? one.largest : out->largest;
+    }
+}
+
 static void measure(struct image *m, const struct beba_elf_section *symbols,
                     struct beba_emit_budget *out)
 {
@@ -184,6 +264,7 @@ static void measure(struct image *m, const struct beba_elf_section *symbols,
         out->instructions += m->function[i].n;
         out->n_functions += m->function[i].global;
     }
+    programs(m, out);
 }
 
 static uint64_t map_memory(const struct beba_pipeline *p, const struct beba_object_layout *l)
@@ -206,7 +287,8 @@ int beba_emit_budget(const struct beba_pipeline *p, enum beba_target target,
     void *object = NULL;
     int rc;
 
-    *out = (struct beba_emit_budget){.stack_max = STACK_MAX};
+    *out = (struct beba_emit_budget){
+        .stack_max = STACK_MAX, .functions_max = PROGRAM_FUNCTIONS, .maps_max = PROGRAM_MAPS};
     rc = beba_object_layout(p, &arena, &layout, err);
     if (rc)
         goto out;
@@ -217,8 +299,9 @@ int beba_emit_budget(const struct beba_pipeline *p, enum beba_target target,
     m = (struct image){.object = object,
                        .size = out->object_size,
                        .function = calloc(FUNCTIONS_MAX, sizeof(*m.function)),
-                       .call = calloc(CALLS_MAX, sizeof(*m.call))};
-    if (!m.function || !m.call) {
+                       .call = calloc(CALLS_MAX, sizeof(*m.call)),
+                       .use = calloc(USES_MAX, sizeof(*m.use))};
+    if (!m.function || !m.call || !m.use) {
         rc = beba_error_set(err, -ENOMEM, "out of memory");
         goto out;
     }
@@ -227,6 +310,7 @@ int beba_emit_budget(const struct beba_pipeline *p, enum beba_target target,
 out:
     free(m.function);
     free(m.call);
+    free(m.use);
     free(object);
     beba_arena_free(&arena);
     return rc;

@@ -42,7 +42,11 @@ struct beba_emit_budget {
     uint32_t stack;        /* bytes: of the deepest chain of calls, as the verifier counts */
     uint32_t stack_max;    /* 512 */
     uint32_t n_functions;  /* that the verifier looks at one by one */
-    uint64_t map_memory;   /* bytes of all maps, without the ring of events, for one CPU */
+    uint32_t n_programs;   /* a program of very many machines is several: groups.c */
+    uint32_t functions, functions_max; /* of the one with most */
+    uint32_t maps, maps_max;
+    uint32_t largest;    /* instructions of the longest, functions that others call, too */
+    uint64_t map_memory; /* bytes of all maps, without the ring of events, for one CPU */
 };
 /* -errno as beba_emit_object. */
 int beba_emit_budget(const struct beba_pipeline *p, enum beba_target target,

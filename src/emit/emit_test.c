@@ -182,7 +182,49 @@ static void test_the_budget_is_that_of_the_object(void **state)
     assert_in_range(b.instructions, 1000, 100000);
     assert_in_range(b.stack, 64, b.stack_max);
     assert_in_range(b.n_functions, 5, 100);
+    assert_int_equal(b.n_programs, 2);
+    assert_in_range(b.functions, 5, b.functions_max);
+    assert_in_range(b.maps, 5, 10);
+    assert_in_range(b.largest, 1000, b.instructions);
     assert_true(b.map_memory > 48000);
+}
+
+/* Machines with flows: n of them. */
+static struct beba_program *pipeline_of(unsigned n)
+{
+    struct beba_strbuf s = {0};
+    struct beba_program *program;
+
+    for (unsigned i = 0; i < n; i++)
+        beba_strbuf_printf(&s,
+                           "machine m%u {\n key ip.src\n without key -> next\n default -> next\n"
+                           " state a { on udp { goto b } }\n state b { on tcp { goto a } }\n}\n",
+                           i);
+    program = load(s.s);
+    beba_strbuf_free(&s);
+    return program;
+}
+
+static bool emits(unsigned n_machines, const char *what)
+{
+    struct beba_program *program = pipeline_of(n_machines);
+    struct beba_strbuf c = {0};
+    bool has;
+
+    assert_int_equal(beba_emit_c(program->pipeline, BEBA_TARGET_XDP, NULL, &c, NULL), 0);
+    beba_strbuf_putc(&c, '\0');
+    has = strstr(c.s, what) != NULL;
+    beba_strbuf_free(&c);
+    beba_program_free(program);
+    return has;
+}
+
+static void test_many_machines_are_several_programs(void **state)
+{
+    assert_false(emits(3, "beba_mains"));
+    assert_true(emits(60, "int beba_main_4(beba_ctx *ctx)"));
+    assert_true(emits(60, "BEBA_CONTROL_PROGRAM(beba_control_4, beba_control_table_4"));
+    assert_true(emits(60, "table < 28)\n        bpf_tail_call(ctx, &beba_controls, 1);"));
 }
 
 static void test_no_clang_says_what_to_install(void **state)
@@ -209,6 +251,7 @@ int main(void)
         cmocka_unit_test(test_what_xdp_lacks_is_said),
         cmocka_unit_test(test_the_object_holds_the_text),
         cmocka_unit_test(test_the_budget_is_that_of_the_object),
+        cmocka_unit_test(test_many_machines_are_several_programs),
         cmocka_unit_test(test_no_clang_says_what_to_install),
     };
 

@@ -30,8 +30,10 @@ static void look_at_expr(struct look *l, const struct beba_expr *x)
     if (!x)
         return;
     l->weight += 1 + x->n_ranges / 4;
-    if (x->op == BEBA_OP_STATE && l->e && x->id != l->ti)
+    if (x->op == BEBA_OP_STATE && l->e && x->id != l->ti) {
         l->e->facts[x->id].peeked = true;
+        l->f->peeks++;
+    }
     if (x->op == BEBA_OP_RANDOM && l->e)
         l->e->random = true;
     if (x->op == BEBA_OP_FIELD)
@@ -177,6 +179,8 @@ int beba_emit_facts(struct emit *e, struct beba_error *err)
     e->shortest = UINT64_MAX;
     for (uint32_t i = 0; i < e->p->n_tables && !rc; i++)
         rc = table_facts(e, i, err);
+    if (!rc)
+        rc = beba_emit_groups(e, err);
     e->global = e->p->n_tables > 1 || (e->p->n_tables && e->facts[0].n_chunks);
     return rc;
 }

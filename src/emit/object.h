@@ -6,6 +6,8 @@
  *   programs   beba_main     SEC("xdp") or SEC("tc"): runs packets
  *              beba_control  SEC("xdp"), never attached: changes flows under their locks, one
  *                            struct beba_object_command as packet, through BPF_PROG_TEST_RUN
+ *              beba_main_<n>, beba_control_<n>
+ *                            of a program of very many machines: what they jump to
  *   maps       beba_meta     ARRAY of 1: struct beba_object_meta, then the program's source text
  *              beba_shared   ARRAY of 1, mmapable: struct beba_object_shared, then globals, arrays
  *                            and small sets where beba_object_layout says
@@ -19,6 +21,8 @@
  *              beba_ports    xdp: DEVMAP_HASH port -> ifindex; tc: HASH port -> ifindex
  *              beba_in_port  HASH ifindex -> port
  *              beba_events   RINGBUF of struct beba_object_event
+ *              beba_mains, beba_controls
+ *                            PROG_ARRAYs of beba_main_<n>, beba_control_<n>
  *   .rodata    struct beba_object_config beba_config: set before loading
  *
  * kernel/ makes beba_meta itself, and beba_gate and beba_next, through which devices come to

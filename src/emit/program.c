@@ -34,7 +34,7 @@
  * With more than one machine, or a large one, tables are global functions: the verifier looks at
  * each once, by itself. The rules of a large machine are cut into functions rules_NAME_0, _1, ...
  * What goes from one to the other goes through memory: struct beba_run and the frame. Pointers into
- * maps and packets are taken anew in each.
+ * maps and packets are taken anew in each. A program of very many tables is several (groups.c).
  *
  * write.c puts lines and places, facts.c looks before, expr.c, stmt.c, rules.c, key.c and table.c
  * write what they are named after, compile.c runs clang. */
@@ -238,6 +238,48 @@ static void rare(struct emit *e)
     beba_emit_line(e, "}");
 }
 
+/* The machines first to end - 1, for beba_control or, of a later group, for beba_control_<g>. */
+static void control_of(struct emit *e, uint32_t first, uint32_t end)
+{
+    uint32_t g = e->facts[first].group;
+    const char *suffix = g ? beba_arena_printf(&e->arena, "_%" PRIu32, g) : "";
+
+    beba_emit_blank(e);
+    beba_emit_line(e, "BEBA_INLINE int beba_control_table%s(struct beba_object_command *c)",
+                   suffix);
+    beba_emit_line(e, "{");
+    beba_emit_line(e, "    switch (c->table) {");
+    for (uint32_t i = first; i < end; i++)
+        if (e->facts[i].keyed)
+            beba_emit_line(e, "    case %" PRIu32 ":\n        return control_%s(c);", i,
+                           e->facts[i].name);
+    beba_emit_line(e, "    }");
+    beba_emit_line(e, "    return -BEBA_EINVAL;");
+    beba_emit_line(e, "}");
+    beba_emit_blank(e);
+    beba_emit_line(e, "BEBA_CONTROL_PROGRAM(beba_control%s, beba_control_table%s, %s)", suffix,
+                   suffix, !g && e->n_groups > 1 ? "beba_control_go_on(ctx, c->table)" : "(void)0");
+}
+
+/* Jumps to the program of a machine that is not in the first group. */
+static void control_go_on(struct emit *e)
+{
+    uint32_t first = beba_emit_group_end(e, 0);
+
+    if (e->n_groups < 2)
+        return;
+    beba_emit_blank(e);
+    beba_emit_line(e, "BEBA_INLINE void beba_control_go_on(struct xdp_md *ctx, uint32_t table)");
+    beba_emit_line(e, "{");
+    for (uint32_t end; first < e->p->n_tables; first = end) {
+        end = beba_emit_group_end(e, first);
+        beba_emit_line(e, "    if (table >= %" PRIu32 " && table < %" PRIu32 ")", first, end);
+        beba_emit_line(e, "        bpf_tail_call(ctx, &beba_controls, %" PRIu32 ");",
+                       e->facts[first].group);
+    }
+    beba_emit_line(e, "}");
+}
+
 static void control(struct emit *e)
 {
     bool any = false;
@@ -252,21 +294,11 @@ static void control(struct emit *e)
         beba_emit_line(e, "/* What user space asks for in machine %s. */", name);
         beba_emit_line(e, "BEBA_CONTROL(%s)", name);
     }
-    if (!any)
+    if (!any && e->n_groups < 2)
         return;
-    beba_emit_blank(e);
-    beba_emit_line(e, "BEBA_INLINE int beba_control_table(struct beba_object_command *c)");
-    beba_emit_line(e, "{");
-    beba_emit_line(e, "    switch (c->table) {");
-    for (uint32_t i = 0; i < e->p->n_tables; i++)
-        if (e->facts[i].keyed)
-            beba_emit_line(e, "    case %" PRIu32 ":\n        return control_%s(c);", i,
-                           e->facts[i].name);
-    beba_emit_line(e, "    }");
-    beba_emit_line(e, "    return -BEBA_EINVAL;");
-    beba_emit_line(e, "}");
-    beba_emit_blank(e);
-    beba_emit_line(e, "BEBA_CONTROL_PROGRAM");
+    control_go_on(e);
+    for (uint32_t i = 0; i < e->p->n_tables; i = beba_emit_group_end(e, i))
+        control_of(e, i, beba_emit_group_end(e, i));
 }
 
 /* The program -------------------------------------------------------------------------------- */
@@ -284,6 +316,8 @@ static void start(struct emit *e)
     beba_emit_line(e, "#define BEBA_WANT 0x%" PRIx32 "u /* layers */", e->layers);
     if (e->edits)
         beba_emit_line(e, "#define BEBA_EDITS 1");
+    if (e->n_groups > 1)
+        beba_emit_line(e, "#define BEBA_GROUPS %" PRIu32, e->n_groups);
     if (e->reads_tunnel)
         beba_emit_line(e, "#define BEBA_READS_TUNNEL 1");
     if (e->reads_port)
@@ -293,24 +327,47 @@ static void start(struct emit *e)
     beba_emit_line(e, "#include \"emit/rt/start.h\"");
 }
 
-static void main_function(struct emit *e)
+/* Runs the packet through the tables first to end - 1, and jumps to the program of the next. */
+static void main_tables(struct emit *e, uint32_t first, uint32_t end)
 {
-    beba_emit_blank(e);
-    beba_emit_line(e, "BEBA_SECTION(\"%s\") int beba_main(beba_ctx *ctx)",
-                   e->target == BEBA_TARGET_XDP ? "xdp" : "tc");
-    beba_emit_line(e, "{");
-    beba_emit_line(e, "    BEBA_BEGIN;");
-    beba_emit_blank(e);
-    for (uint32_t i = 0; i < e->p->n_tables; i++) {
+    for (uint32_t i = first; i < end; i++) {
         beba_emit_line(e, "    table_%s(ctx, x%s);", e->facts[i].name,
                        e->global ? "" : ", cpu, shared");
         if (i + 1 < e->p->n_tables)
             beba_emit_line(e, "    if (x->verdict != BEBA_VERDICT_NEXT)\n        goto end;");
     }
+    if (end < e->p->n_tables) {
+        beba_emit_line(e, "    bpf_tail_call(ctx, &beba_mains, %" PRIu32 ");", e->facts[end].group);
+        beba_emit_line(e, "    beba_broken(x);");
+    }
     if (e->p->n_tables > 1)
-        beba_emit_line(e, "end:");
+        beba_emit_line(e, "end: __attribute__((unused));");
     beba_emit_line(e, "    return beba_end(ctx, x, &cpu->head, &shared->head, &cpu->scratch);");
+}
+
+static void main_function(struct emit *e)
+{
+    const char *section = e->target == BEBA_TARGET_XDP ? "xdp" : "tc";
+    uint32_t first = e->p->n_tables ? beba_emit_group_end(e, 0) : 0;
+
+    beba_emit_blank(e);
+    beba_emit_line(e, "BEBA_SECTION(\"%s\") int beba_main(beba_ctx *ctx)", section);
+    beba_emit_line(e, "{");
+    beba_emit_line(e, "    BEBA_BEGIN;");
+    beba_emit_blank(e);
+    main_tables(e, 0, first);
     beba_emit_line(e, "}");
+    for (uint32_t end; first < e->p->n_tables; first = end) {
+        end = beba_emit_group_end(e, first);
+        beba_emit_blank(e);
+        beba_emit_line(e, "BEBA_SECTION(\"%s\") int beba_main_%" PRIu32 "(beba_ctx *ctx)", section,
+                       e->facts[first].group);
+        beba_emit_line(e, "{");
+        beba_emit_line(e, "    BEBA_GO_ON;");
+        beba_emit_blank(e);
+        main_tables(e, first, end);
+        beba_emit_line(e, "}");
+    }
 }
 
 /* A string literal a line. */
@@ -367,6 +424,7 @@ static void program(struct emit *e)
     beba_emit_line(e, "#include \"emit/rt/maps.h\"");
     flow_maps(e);
     set_maps(e);
+    beba_emit_group_maps(e);
     shapes(e);
     beba_emit_blank(e);
     beba_emit_line(e, "#include \"emit/rt/run.h\"");

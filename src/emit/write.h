@@ -30,6 +30,8 @@ struct table_facts {
     bool creates;                 /* a rule may make an entry */
     bool forward;                 /* a rule asks for the direction */
     uint32_t steps;               /* timeouts in a row before they repeat, at most */
+    uint32_t peeks;               /* looks into other tables */
+    uint32_t group;               /* program that it runs in */
     uint32_t n_chunks;            /* functions that hold its rules; 0: the table's own */
     uint32_t frame_size;          /* bytes, about */
 };
@@ -44,6 +46,7 @@ struct emit {
     struct beba_arena arena;
     struct beba_object_layout layout;
     struct table_facts *facts;
+    uint32_t n_groups;          /* programs that run packets one after the other */
     bool global;                /* tables are functions that the verifier looks at one by one */
     bool random;                /* some table draws */
     bool edits;                 /* some table writes fields, or pushes, pops, swaps */
@@ -101,6 +104,13 @@ void beba_emit_verdict(struct emit *e, const struct beba_verdict *v);
 /* facts.c */
 int beba_emit_facts(struct emit *e, struct beba_error *err);
 uint32_t beba_emit_rule_weight(const struct beba_rule *r);
+
+/* groups.c */
+/* -E2BIG: more programs than the kernel runs one after the other. */
+int beba_emit_groups(struct emit *e, struct beba_error *err);
+/* The first table after those that share a program with table first. */
+uint32_t beba_emit_group_end(const struct emit *e, uint32_t first);
+void beba_emit_group_maps(struct emit *e);
 
 /* table.c, key.c */
 void beba_emit_table(struct emit *e, uint32_t i);

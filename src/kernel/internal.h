@@ -73,6 +73,8 @@ enum {
     KMAP_IN_PORT,
     KMAP_EVENTS,
     KMAP_NEXT,
+    KMAP_MAINS,
+    KMAP_CONTROLS,
     N_KMAPS
 };
 extern const char *const beba_map_names[N_KMAPS];

@@ -53,7 +53,7 @@ struct load {
     const char *file, *text;
     size_t text_size;
     enum beba_target target;
-    char *log[2]; /* of beba_main, beba_control */
+    char *log[2]; /* of beba_main, beba_control: written when one is refused */
     struct pair { /* a map that is taken over loses its name to the one it had */
         const struct bpf_map *map;
         struct kmap *to;
@@ -185,16 +185,15 @@ static int set_programs(struct load *l, struct beba_error *err)
 
     bpf_object__for_each_program(prog, l->object)
     {
-        int i = !strcmp(bpf_program__name(prog), "beba_main")      ? 0
-                : !strcmp(bpf_program__name(prog), "beba_control") ? 1
-                                                                   : -1;
+        const char *name = bpf_program__name(prog); /* or with a number, of many machines */
+        int i = !strncmp(name, "beba_main", 9) ? 0 : !strncmp(name, "beba_control", 12) ? 1 : -1;
 
         bpf_program__set_autoload(prog, i >= 0);
         if (i < 0)
             continue;
-        found[i] = true;
-        free(l->log[i]);
-        l->log[i] = malloc(LOG_SIZE);
+        found[i] |= !strcmp(name, i ? "beba_control" : "beba_main");
+        if (!l->log[i])
+            l->log[i] = malloc(LOG_SIZE);
         if (!l->log[i])
             return beba_error_set(err, -ENOMEM, "out of memory");
         l->log[i][0] = '\0';

@@ -13,7 +13,7 @@
 const char *const beba_map_names[N_KMAPS] = {
     [KMAP_META] = "beba_meta",   [KMAP_SHARED] = "beba_shared",   [KMAP_CPU] = "beba_cpu",
     [KMAP_PORTS] = "beba_ports", [KMAP_IN_PORT] = "beba_in_port", [KMAP_EVENTS] = "beba_events",
-    [KMAP_NEXT] = "beba_next",
+    [KMAP_NEXT] = "beba_next",   [KMAP_MAINS] = "beba_mains",     [KMAP_CONTROLS] = "beba_controls",
 };
 const char *const beba_prog_names[N_PROGS] = {
     [PROG_MAIN] = "beba_main",

@@ -293,6 +293,11 @@ BEBA_INLINE void beba_ft_apply_as(const struct beba_ft *ft, struct beba_ft_shape
 #define BEBA_FT_APPLY(ft, shape, seen, now) beba_ft_apply_as(ft, shape, seen, now)
 #endif
 
+/* The same in what visits entries one by one. */
+#ifndef BEBA_FT_APPLY_STEP
+#define BEBA_FT_APPLY_STEP BEBA_FT_APPLY
+#endif
+
 /* True when timeouts (seen: what they made of an entry) ended the entry: they led to the initial
  * state, which has none itself. Whatever its registers hold, the key starts anew. */
 BEBA_INLINE bool beba_ft_is_over(const struct beba_ft *ft, const struct beba_seen *seen)
@@ -427,7 +432,7 @@ BEBA_FT_STEP beba_ft_reclaim_slot(uint32_t i, struct beba_ft_visit *v)
     if (!v->b->tag[slot])
         return 0;
     seen = (struct beba_seen){.state = e->state, .entered = e->entered, .used = e->used};
-    BEBA_FT_APPLY(v->ft, shape, &seen, v->now);
+    BEBA_FT_APPLY_STEP(v->ft, shape, &seen, v->now);
     if (!beba_ft_is_over(v->ft, &seen))
         return 0;
     BEBA_FT_COUNT(v->ft, shape, expiries, 1);

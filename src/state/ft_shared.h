@@ -494,7 +494,7 @@ BEBA_FT_STEP beba_held_sweep_slot(uint32_t i, struct beba_ft_visit *v)
     if (!v->b->tag[slot])
         return 0;
     seen = (struct beba_seen){.state = e->state, .entered = e->entered, .used = e->used};
-    BEBA_FT_APPLY(v->ft, shape, &seen, v->now);
+    BEBA_FT_APPLY_STEP(v->ft, shape, &seen, v->now);
     if (!seen.expired)
         return 0;
     over = beba_ft_is_over(v->ft, &seen);

@@ -159,6 +159,17 @@ static void fill_ports(struct loaded *k)
     }
 }
 
+static void show_cost(const char *file, const struct bpf_program *prog)
+{
+    struct bpf_prog_info info = {0};
+    uint32_t size = sizeof(info);
+
+    if (bpf_program__fd(prog) < 0 || bpf_obj_get_info_by_fd(bpf_program__fd(prog), &info, &size))
+        return;
+    printf("  %s %s: %u instructions, the verifier went through %u; %u maps\n", file,
+           bpf_program__name(prog), info.xlated_prog_len / 8, info.verified_insns, info.nr_map_ids);
+}
+
 int load(struct loaded *k, const struct beba_program *program, const char *file,
          enum beba_target target, uint64_t seed)
 {
@@ -200,10 +211,7 @@ int load(struct loaded *k, const struct beba_program *program, const char *file,
         goto out;
     }
     if (verbose)
-        for (prog = bpf_object__next_program(k->object, NULL); prog;
-             prog = bpf_object__next_program(k->object, prog))
-            printf("  %s %s: %zu instructions\n", file, bpf_program__name(prog),
-                   bpf_program__insn_cnt(prog));
+        bpf_object__for_each_program(prog, k->object) show_cost(file, prog);
     k->main_fd = bpf_program__fd(bpf_object__find_program_by_name(k->object, "beba_main"));
     prog = bpf_object__find_program_by_name(k->object, "beba_control");
     k->control_fd = prog ? bpf_program__fd(prog) : -1;

@@ -240,7 +240,7 @@ def test_include(pair):
 
 def test_many_machines(pair):
     """
-        a0 [20 machines, each with flows and timeouts]
+        a0 [20 machines, each with flows and timeouts: two programs, one after the other]
     """
     machine = """
 machine m{n} {{
@@ -264,6 +264,10 @@ machine m{n} {{
     pair.send("b0", udp("10.0.0.1", 7))
     machines = pair.ok("show", "--json", "many").json["programs"][0]["machines"]
     assert [m["entries"] for m in machines] == [int(n == 6) for n in range(20)]
+    pair.ok("flow", "set", "many", "m18", "ip.src=10.0.0.9, l4.dst=80", "b", "count=5")  # in the second program
+    pair.send("b0", udp("10.0.0.9", 80))
+    flow = pair.ok("flow", "get", "many", "m18", "ip.src=10.0.0.9, l4.dst=80", "--json").json["flow"]
+    assert flow["registers"]["count"] == 6
     pair.ok("detach", "many")
 
 

@@ -52,6 +52,7 @@ enum {
 enum {
     BPF_MAP_TYPE_HASH = 1,
     BPF_MAP_TYPE_ARRAY = 2,
+    BPF_MAP_TYPE_PROG_ARRAY = 3,
     BPF_MAP_TYPE_LPM_TRIE = 11,
     BPF_MAP_TYPE_DEVMAP_HASH = 25,
     BPF_MAP_TYPE_RINGBUF = 27,
@@ -67,6 +68,7 @@ enum {
 BEBA_HELPER(void *, bpf_map_lookup_elem, 1, void *map, const void *key);
 BEBA_HELPER(uint64_t, bpf_ktime_get_ns, 5, void);
 BEBA_HELPER(uint32_t, bpf_get_smp_processor_id, 8, void);
+BEBA_HELPER(long, bpf_tail_call, 12, void *ctx, void *programs, uint32_t i);
 BEBA_HELPER(long, bpf_clone_redirect, 13, struct __sk_buff *skb, uint32_t ifindex, uint64_t flags);
 BEBA_HELPER(long, bpf_skb_get_tunnel_key, 20, struct __sk_buff *skb, struct bpf_tunnel_key *key,
             uint32_t size, uint64_t flags);

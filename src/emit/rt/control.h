@@ -147,8 +147,9 @@ struct beba_sweeping {
         return 0;                                                               \
     }
 
-#define BEBA_CONTROL_PROGRAM                                                        \
-    BEBA_SECTION("xdp") int beba_control(struct xdp_md *ctx)                        \
+/* The program name, of the machines that `table` knows; go_on: jumps to the program of others. */
+#define BEBA_CONTROL_PROGRAM(name, table, go_on)                                    \
+    BEBA_SECTION("xdp") int name(struct xdp_md *ctx)                                \
     {                                                                               \
         struct cpu *cpu = beba_cpu_here();                                          \
         struct beba_object_command *c;                                              \
@@ -158,8 +159,9 @@ struct beba_sweeping {
         c = &cpu->scratch.command;                                                  \
         if (bpf_xdp_load_bytes(ctx, 0, c, sizeof(*c)))                              \
             return XDP_ABORTED;                                                     \
+        go_on;                                                                      \
         cpu->scratch.now = c->now;                                                  \
-        c->status = beba_control_table(c);                                          \
+        c->status = table(c);                                                       \
         return bpf_xdp_store_bytes(ctx, 0, c, sizeof(*c)) ? XDP_ABORTED : XDP_PASS; \
     }
 

@@ -80,6 +80,10 @@ BEBA_INLINE void beba_expired(struct beba_ft *ft, struct beba_ft_shape shape,
 /* Timeouts are applied in a function that is verified once, not wherever it is called. */
 #define BEBA_FT_APPLY(ft, shape, seen, now) beba_due((shape).table, seen, now)
 
+#ifdef BEBA_GROUPS /* programs share what visits entries: it must not name the tables of others */
+#define BEBA_FT_APPLY_STEP(ft, shape, seen, now) beba_ft_apply_away(ft, (shape).n_states, seen, now)
+#endif
+
 BEBA_INLINE uint64_t beba_rare(uint32_t table, uint32_t op, const uint32_t *key, uint64_t hash,
                                uint64_t now, uint64_t token);
 

@@ -23,6 +23,15 @@
         BEBA_UINT(value_size, 1);                    \
     } name BEBA_SECTION(".maps")
 
+/* Programs to jump to. */
+#define BEBA_PROGRAMS(name, n, ctx)               \
+    struct {                                      \
+        BEBA_UINT(type, BPF_MAP_TYPE_PROG_ARRAY); \
+        BEBA_UINT(max_entries, n);                \
+        BEBA_UINT(key_size, 4);                   \
+        int (*values[])(ctx *);                   \
+    } name BEBA_SECTION(".maps")
+
 /* Port or ifindex to the other. */
 #define BEBA_PORT_MAP(name, kind)                  \
     struct {                                       \

@@ -111,6 +111,16 @@ BEBA_INLINE void beba_begin(beba_ctx *ctx, struct beba_run *x, struct beba_objec
     x = &cpu->scratch.run;                      \
     beba_begin(ctx, x, &cpu->head, &shared->head, &cpu->scratch)
 
+/* A packet that comes from the program of the tables before. */
+#define BEBA_GO_ON                              \
+    struct cpu *cpu = beba_cpu_here();          \
+    struct shared *shared = beba_shared_here(); \
+    struct beba_run *x;                         \
+                                                \
+    if (!cpu || !shared)                        \
+        return BEBA_ACT_DROP;                   \
+    x = &cpu->scratch.run
+
 /* The end ------------------------------------------------------------------------------------ */
 
 BEBA_INLINE int beba_lost(struct beba_object_cpu *head)
