@@ -53,6 +53,8 @@ int beba_of_encode_error(const struct beba_of_error *err, const uint8_t *message
 
 /* "FLOW_MOD", "BEBA STATE_MOD": for logs. */
 const char *beba_of_msg_name(const struct beba_of_msg *msg);
+/* "SET_FLOW_STATE"; of an unknown command, "STATE_MOD". */
+const char *beba_of_state_mod_name(uint8_t command);
 /* "BAD_MATCH", "BAD_PREREQ"; of an unknown one, "?". */
 const char *beba_of_error_type_name(uint16_t type);
 const char *beba_of_error_code_name(uint16_t type, uint16_t code, uint32_t experimenter);

@@ -46,7 +46,7 @@ struct beba_of_field_row {
     bool maskable, settable;
     uint8_t prereq;   /* enum beba_of_prereq */
     uint8_t notation; /* enum beba_of_notation */
-    int16_t packet;   /* enum beba_field_id, or BEBA_F_NONE: not of the packet */
+    uint16_t packet;  /* enum beba_field_id, or BEBA_F_NONE: not of the packet */
 };
 
 extern const struct beba_of_field_row beba_of_fields[BEBA_OF_N_FIELDS];
