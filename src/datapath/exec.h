@@ -40,6 +40,8 @@ struct beba_dp_exec {
     uint8_t table;    /* now; of a packet-out 0 */
     uint8_t reason;   /* OFPR_* of output to the controller */
     uint8_t depth;    /* of groups that led to groups */
+    uint8_t level;    /* of copies: whose frame the packet is in */
+    bool packet_out;  /* OFPP_TABLE is there to go to */
     uint64_t version; /* of the tables, as the packet sees them */
     uint64_t cookie;  /* of the entry that matched; of a packet-out ~0 */
     uint32_t in_port;
@@ -81,7 +83,9 @@ uint64_t beba_dp_worker_random(struct beba_dp_worker *w);
 /* Counts why a packet ended. */
 BEBA_INLINE void beba_dp_drop(struct beba_dp_exec *x, enum beba_dp_drop reason)
 {
-    x->worker->drops[reason]++;
+    uint64_t *drops = &x->worker->drops[reason];
+
+    __atomic_store_n(drops, *drops + 1, __ATOMIC_RELAXED);
     x->went = true;
 }
 

@@ -13,7 +13,7 @@
 #include "openflow/model.h"
 #include "packet/packet.h"
 
-enum { BEBA_KEY_WORDS = 22 };
+enum { BEBA_KEY_WORDS = 21 };
 
 struct beba_key {
     uint64_t w[BEBA_KEY_WORDS];

@@ -2,6 +2,7 @@
 #include "packet/packet.h"
 
 #include <errno.h>
+#include <string.h>
 
 #include "packet/change.h"
 
@@ -131,6 +132,48 @@ int beba_packet_pop_mpls(struct beba_packet *p, uint16_t ethertype)
         return -EINVAL;
     beba_store16(p->data + at - 2, ethertype);
     close_gap(p, at, 4);
+    beba_packet_parse(p);
+    return 0;
+}
+
+enum {
+    ADDRESSES = 12,
+    ITAG = 4,                        /* priority, flags and service */
+    PBB_SIZE = 2 + ITAG + ADDRESSES, /* type, I-TAG, the customer's addresses */
+};
+
+int beba_packet_push_pbb(struct beba_packet *p, uint16_t ethertype)
+{
+    uint32_t service = 0, priority = 0;
+    int err;
+
+    if (!is_ethernet(p) || ethertype != BEBA_ETH_PBB)
+        return -EINVAL;
+    if (beba_packet_has(p, BEBA_LAYER_PBB))
+        service = beba_load32(p->data + p->h.offset[BEBA_LAYER_PBB] + 2) & 0xffffff;
+    if (beba_packet_has(p, BEBA_LAYER_VLAN))
+        priority = p->data[p->h.offset[BEBA_LAYER_VLAN] + 2] >> 5;
+    err = open_gap(p, ADDRESSES, PBB_SIZE);
+    if (err)
+        return err;
+    beba_store16(p->data + ADDRESSES, ethertype);
+    beba_store32(p->data + ADDRESSES + 2, priority << 29 | service);
+    memcpy(p->data + ADDRESSES + 2 + ITAG, p->data, ADDRESSES);
+    beba_packet_parse(p);
+    return 0;
+}
+
+int beba_packet_pop_pbb(struct beba_packet *p)
+{
+    uint32_t at;
+
+    if (!is_ethernet(p) || !beba_packet_has(p, BEBA_LAYER_PBB))
+        return -EINVAL;
+    at = p->h.offset[BEBA_LAYER_PBB];
+    if (at + PBB_SIZE + 2 > p->len)
+        return -EINVAL;
+    memcpy(p->data, p->data + at + 2 + ITAG, ADDRESSES);
+    close_gap(p, at, PBB_SIZE);
     beba_packet_parse(p);
     return 0;
 }

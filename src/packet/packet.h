@@ -55,6 +55,11 @@ int beba_packet_push_vlan(struct beba_packet *p, uint16_t tpid, uint16_t tci);
 int beba_packet_pop_vlan(struct beba_packet *p);
 int beba_packet_push_mpls(struct beba_packet *p, uint16_t ethertype, uint32_t label, uint8_t ttl);
 int beba_packet_pop_mpls(struct beba_packet *p, uint16_t ethertype);
+/* The I-TAG of 802.1ah: a push makes the frame the customer's behind it, with the same addresses
+ * outside and the service of an I-TAG that was there, else 0; a pop leaves the customer's frame,
+ * and tags before the I-TAG are now that frame's. */
+int beba_packet_push_pbb(struct beba_packet *p, uint16_t ethertype);
+int beba_packet_pop_pbb(struct beba_packet *p);
 
 /* swap eth, swap ip, swap l4: exchanges source and destination. False when the layer is absent, or
  * is none of these (IP4, IP6, TCP, UDP and SCTP are, too). */

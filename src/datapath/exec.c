@@ -1,0 +1,269 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+/* Packets through the tables [5.1]. */
+#include <string.h>
+
+#include "datapath/dp.h"
+#include "packet/look.h"
+
+/* Of a table that is not stateful no packet has these. */
+#define STATEFUL_FIELDS (1ull << BEBA_OF_STATE | 0xffull << BEBA_OF_CONDITION0)
+
+void beba_dp_exec_refill(struct beba_dp_exec *x)
+{
+    beba_key_fill(&x->key, x->packet);
+    x->stale = false;
+}
+
+static void begin(struct beba_dp_exec *x, struct beba_dp_worker *w, struct beba_packet *p,
+                  uint32_t *copies)
+{
+    x->dp = w->dp;
+    x->worker = w;
+    x->packet = p;
+    x->went = false;
+    x->table = 0;
+    x->reason = OFPR_ACTION;
+    x->depth = x->level = 0;
+    x->packet_out = false;
+    x->version = atomic_load_explicit(&w->dp->version, memory_order_acquire);
+    x->cookie = UINT64_MAX;
+    x->in_port = p->in_port;
+    *copies = BEBA_DP_CLONES;
+    x->copies = copies;
+    beba_action_set_clear(&x->set);
+    x->key.w[0] = 0;
+    beba_key_set(&x->key, BEBA_OF_RANDOM, beba_u128(0, beba_dp_worker_random(w)));
+    beba_key_set(&x->key, BEBA_OF_GLOBAL_STATE,
+                 beba_u128(0, atomic_load_explicit(&w->dp->global_state, memory_order_relaxed)));
+    beba_dp_exec_refill(x);
+}
+
+bool beba_dp_may_copy(struct beba_dp_exec *x)
+{
+    if (*x->copies) {
+        --*x->copies;
+        return true;
+    }
+    beba_dp_drop(x, BEBA_DP_DROP_TOO_DEEP);
+    return false;
+}
+
+static void begin_like(const struct beba_dp_exec *x, struct beba_dp_exec *copy,
+                       struct beba_packet *packet)
+{
+    copy->dp = x->dp;
+    copy->worker = x->worker;
+    copy->packet = packet;
+    copy->key = x->key;
+    copy->stale = x->stale;
+    copy->went = false;
+    copy->table = x->table;
+    copy->reason = x->reason;
+    copy->depth = x->depth;
+    copy->level = x->level;
+    copy->packet_out = x->packet_out;
+    copy->version = x->version;
+    copy->cookie = x->cookie;
+    copy->in_port = x->in_port;
+    copy->copies = x->copies;
+    beba_action_set_clear(&copy->set);
+}
+
+void beba_dp_lend(struct beba_dp_exec *x, struct beba_dp_exec *other)
+{
+    begin_like(x, other, x->packet);
+}
+
+static bool next_level(struct beba_dp_exec *x, uint8_t *level)
+{
+    *level = (uint8_t)(x->level + 1);
+    if (x->level + 1u < BEBA_DP_LEVELS)
+        return beba_dp_may_copy(x);
+    beba_dp_drop(x, BEBA_DP_DROP_TOO_DEEP);
+    return false;
+}
+
+static void place_frame(struct beba_dp_worker *w, uint8_t level, struct beba_packet *packet,
+                        const uint8_t *frame, uint32_t len)
+{
+    packet->data = w->memory->level[level] + BEBA_DP_ROOM;
+    packet->len = len;
+    packet->headroom = packet->tailroom = BEBA_DP_ROOM;
+    memcpy(packet->data, frame, len);
+}
+
+bool beba_dp_copy(struct beba_dp_exec *x, struct beba_dp_exec *copy, struct beba_packet *packet)
+{
+    uint32_t len = x->packet->len < BEBA_PACKET_MAX ? x->packet->len : BEBA_PACKET_MAX;
+    uint8_t level;
+
+    if (!next_level(x, &level))
+        return false;
+    *packet = *x->packet;
+    place_frame(x->worker, level, packet, x->packet->data, len);
+    begin_like(x, copy, packet);
+    copy->level = level;
+    return true;
+}
+
+/* --- instructions ----------------------------------------------------------------------------- */
+
+/* A template's frame, as a packet-out would bring it [docs/openflow.md, packet generation]. */
+static void generate(struct beba_dp_exec *x, const struct beba_of_instructions *in)
+{
+    struct beba_packet packet = {.now = x->packet->now, .link = BEBA_LINK_ETHERNET};
+    struct beba_dp_exec copy;
+    const uint8_t *frame;
+    uint32_t len;
+    uint8_t level;
+
+    if (!beba_stateful_template(x->dp->stateful, in->template_id, &frame, &len) || !len ||
+        len > BEBA_PACKET_MAX || !next_level(x, &level))
+        return;
+    place_frame(x->worker, level, &packet, frame, len);
+    packet.wire_len = len;
+    beba_packet_parse(&packet);
+    begin_like(x, &copy, &packet);
+    copy.level = level;
+    copy.stale = true;
+    copy.in_port = 0;
+    copy.cookie = 0;
+    copy.reason = OFPR_ACTION;
+    copy.packet_out = true;
+    if (beba_dp_apply(&copy, &in->generate) && !copy.went)
+        beba_dp_drop(&copy, BEBA_DP_DROP_ACTION);
+}
+
+static void write_metadata(struct beba_dp_exec *x, const struct beba_of_instructions *in)
+{
+    struct beba_packet *p = x->packet;
+
+    p->metadata = (p->metadata & ~in->metadata_mask) | (in->metadata & in->metadata_mask);
+    if (!x->stale)
+        beba_key_set(&x->key, (enum beba_of_field)OFPXMT_OFB_METADATA, beba_u128(0, p->metadata));
+}
+
+/* False when the packet has ended. */
+static bool instruct(struct beba_dp_exec *x, const struct beba_of_instructions *in)
+{
+    if (in->present & BEBA_OF_PKT_GEN)
+        generate(x, in);
+    if (in->present & BEBA_OF_METER && !beba_dp_meter(x, in->meter))
+        return false;
+    if (in->present & BEBA_OF_APPLY && !beba_dp_apply(x, &in->apply))
+        return false;
+    if (in->present & BEBA_OF_CLEAR)
+        beba_action_set_clear(&x->set);
+    if (in->present & BEBA_OF_WRITE)
+        beba_action_set_write(&x->set, &in->write);
+    if (in->present & BEBA_OF_METADATA)
+        write_metadata(x, in);
+    return true;
+}
+
+static void count_entry(const struct beba_dp_exec *x, const struct beba_entry *e)
+{
+    struct beba_tally *tally = &e->tally[x->worker->index];
+    const struct beba_packet *p = x->packet;
+
+    if (!(e->mark & BEBA_ENTRY_NO_PACKETS))
+        beba_count(&tally->packets, 1);
+    if (!(e->mark & BEBA_ENTRY_NO_BYTES))
+        beba_count(&tally->bytes, p->wire_len > p->len ? p->wire_len : p->len);
+    __atomic_store_n(&tally->used, p->now, __ATOMIC_RELAXED);
+}
+
+static struct beba_entry *match(struct beba_dp_exec *x, uint8_t table)
+{
+    struct beba_table *t = beba_dp_table(x->dp, table);
+    struct beba_key *key = beba_dp_exec_key(x);
+
+    x->table = table;
+    key->w[0] &= ~STATEFUL_FIELDS;
+    if (__builtin_expect(beba_dp_stateful_table(x->dp, table), 0)) {
+        beba_key_set(key, BEBA_OF_GLOBAL_STATE, beba_u128(0, atomic_load(&x->dp->global_state)));
+        beba_stateful_enter(x, table);
+        key = beba_dp_exec_key(x);
+    } else if (__builtin_expect(table, 0)) {
+        beba_key_set(key, BEBA_OF_GLOBAL_STATE, beba_u128(0, atomic_load(&x->dp->global_state)));
+    }
+    beba_count(&x->worker->memory->table[table].lookups, 1);
+    return t ? beba_classifier_look(&t->classifier, key, x->version) : NULL;
+}
+
+void beba_dp_pipeline(struct beba_dp_exec *x, uint8_t table)
+{
+    for (;;) {
+        struct beba_entry *e = match(x, table);
+
+        if (!e) {
+            beba_dp_drop(x, BEBA_DP_DROP_MISS);
+            return;
+        }
+        beba_count(&x->worker->memory->table[table].matches, 1);
+        count_entry(x, e);
+        if (e->kind == BEBA_ENTRY_GOTO) {
+            table = (uint8_t)e->arg;
+            continue;
+        }
+        if (e->kind == BEBA_ENTRY_OUTPUT && !x->set.present) {
+            beba_dp_output(x, e->arg, 0);
+            return;
+        }
+        x->cookie = e->cookie;
+        x->reason = e->mark & BEBA_ENTRY_MISS ? OFPR_NO_MATCH : OFPR_ACTION;
+        if (!instruct(x, &e->rule->instructions))
+            return;
+        if (!(e->rule->instructions.present & BEBA_OF_GOTO))
+            break;
+        table = e->rule->instructions.table;
+    }
+    beba_dp_apply_set(x);
+    if (!x->went)
+        beba_dp_drop(x, BEBA_DP_DROP_ACTION);
+}
+
+/* --- in and out ------------------------------------------------------------------------------- */
+
+static bool refused(struct beba_dp_exec *x)
+{
+    const struct beba_dp_port *from = beba_dp_port(x->dp, x->in_port);
+    uint16_t config = atomic_load_explicit(&x->dp->config, memory_order_relaxed);
+
+    if (from && from->config & (OFPPC_NO_RECV | OFPPC_PORT_DOWN)) {
+        beba_dp_drop(x, BEBA_DP_DROP_PORT);
+        return true;
+    }
+    if ((config & OFPC_FRAG_MASK) == OFPC_FRAG_DROP && beba_packet_has(x->packet, BEBA_LAYER_IP) &&
+        beba_look_fragment(x->packet->data, &x->packet->h)) {
+        beba_dp_drop(x, BEBA_DP_DROP_FRAGMENT);
+        return true;
+    }
+    return false;
+}
+
+void beba_dp_run(struct beba_dp_worker *w, struct beba_packet *const packet[], unsigned n)
+{
+    struct beba_dp_exec x;
+    uint32_t copies;
+
+    memset(&x.key, 0, sizeof(x.key));
+    for (unsigned i = 0; i < n; i++) {
+        begin(&x, w, packet[i], &copies);
+        if (!refused(&x))
+            beba_dp_pipeline(&x, 0);
+    }
+}
+
+void beba_dp_execute(struct beba_dp_worker *w, struct beba_packet *packet,
+                     const struct beba_of_actions *actions)
+{
+    struct beba_dp_exec x;
+    uint32_t copies;
+
+    memset(&x.key, 0, sizeof(x.key));
+    begin(&x, w, packet, &copies);
+    x.packet_out = true;
+    if (beba_dp_apply(&x, actions) && !x.went)
+        beba_dp_drop(&x, BEBA_DP_DROP_ACTION);
+}

@@ -1,0 +1,209 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+/* Ports, as packets leave by them, and packet-ins. */
+#include <errno.h>
+#include <stdlib.h>
+
+#include "datapath/dp.h"
+
+static const struct beba_dp_port *find_port(const struct beba_ports *ports, uint32_t port)
+{
+    if (port < BEBA_LOW_PORTS)
+        return ports->low[port] ? &ports->port[ports->low[port] - 1] : NULL;
+    for (uint32_t i = 0; i < ports->n; i++)
+        if (ports->port[i].port == port)
+            return &ports->port[i];
+    return NULL;
+}
+
+static const struct beba_ports *ports_of(const struct beba_dp *dp)
+{
+    return atomic_load_explicit(&dp->ports, memory_order_acquire);
+}
+
+const struct beba_dp_port *beba_dp_port(const struct beba_dp *dp, uint32_t port)
+{
+    return find_port(ports_of(dp), port);
+}
+
+bool beba_dp_port_live(const struct beba_dp *dp, uint32_t port)
+{
+    const struct beba_dp_port *p = beba_dp_port(dp, port);
+
+    return p && p->up && !(p->config & OFPPC_PORT_DOWN);
+}
+
+/* --- changed by the control thread ------------------------------------------------------------ */
+
+static void index_ports(struct beba_ports *ports)
+{
+    for (unsigned i = 0; i < BEBA_LOW_PORTS; i++)
+        ports->low[i] = 0;
+    for (uint32_t i = 0; i < ports->n; i++)
+        if (ports->port[i].port < BEBA_LOW_PORTS)
+            ports->low[ports->port[i].port] = (uint16_t)(i + 1);
+}
+
+static void publish(struct beba_dp *dp, struct beba_ports *ports)
+{
+    struct beba_ports *old = atomic_load_explicit(&dp->ports, memory_order_relaxed);
+
+    index_ports(ports);
+    atomic_store_explicit(&dp->ports, ports, memory_order_release);
+    beba_dp_later(dp, free, old);
+}
+
+static struct beba_ports *copy_ports(const struct beba_dp *dp)
+{
+    struct beba_ports *ports = malloc(sizeof(*ports));
+
+    if (ports)
+        *ports = *ports_of(dp);
+    return ports;
+}
+
+int beba_dp_port_set(struct beba_dp *dp, const struct beba_dp_port *port)
+{
+    struct beba_ports *ports;
+    const struct beba_dp_port *old;
+
+    if (!port->port || (port->port >= OFPP_MAX && port->port != OFPP_LOCAL))
+        return -EINVAL;
+    ports = copy_ports(dp);
+    if (!ports)
+        return -ENOMEM;
+    old = find_port(ports, port->port);
+    if (!old && ports->n == BEBA_DP_PORTS) {
+        free(ports);
+        return -ENOSPC;
+    }
+    ports->port[old ? (uint32_t)(old - ports->port) : ports->n++] = *port;
+    publish(dp, ports);
+    return 0;
+}
+
+void beba_dp_port_del(struct beba_dp *dp, uint32_t port)
+{
+    struct beba_ports *ports = copy_ports(dp);
+    const struct beba_dp_port *old = ports ? find_port(ports, port) : NULL;
+
+    if (!old) {
+        free(ports);
+        return;
+    }
+    ports->port[old - ports->port] = ports->port[--ports->n];
+    publish(dp, ports);
+}
+
+/* --- packet-ins [7.4.1] ----------------------------------------------------------------------- */
+
+static void add_oxm(struct beba_dp_packet_in *in, unsigned field, uint64_t value)
+{
+    in->match.oxm[in->match.n++] =
+        (struct beba_of_oxm){.field = (uint8_t)field, .value = beba_u128(0, value)};
+}
+
+void beba_dp_packet_in(struct beba_dp_exec *x, uint8_t reason, uint16_t max_len)
+{
+    const struct beba_packet *p = x->packet;
+    struct beba_of_oxm oxm[BEBA_OF_N_FIELDS];
+    const struct beba_key *key = beba_dp_exec_key(x);
+    struct beba_dp_packet_in in = {
+        .packet = p,
+        .reason = reason,
+        .table = x->table,
+        .cookie = x->cookie,
+        .max_len = max_len,
+        .match.oxm = oxm,
+    };
+    const struct beba_dp_port *from = beba_dp_port(x->dp, x->in_port);
+
+    if (reason == OFPR_NO_MATCH && from && from->config & OFPPC_NO_PACKET_IN) {
+        beba_dp_drop(x, BEBA_DP_DROP_MISS);
+        return;
+    }
+    add_oxm(&in, OFPXMT_OFB_IN_PORT, x->in_port);
+    if (p->in_phy_port && p->in_phy_port != x->in_port)
+        add_oxm(&in, OFPXMT_OFB_IN_PHY_PORT, p->in_phy_port);
+    if (p->metadata)
+        add_oxm(&in, OFPXMT_OFB_METADATA, p->metadata);
+    if (p->tunnel_id)
+        add_oxm(&in, OFPXMT_OFB_TUNNEL_ID, p->tunnel_id);
+    in.n_plain = in.match.n;
+    for (unsigned f = BEBA_OF_GLOBAL_STATE; f < BEBA_OF_N_FIELDS; f++)
+        if (beba_key_has(key, f))
+            add_oxm(&in, f, beba_key_value(key, (enum beba_of_field)f).lo);
+    x->went = true;
+    if (x->worker->sink.packet_in)
+        x->worker->sink.packet_in(x->worker->sink.arg, &in);
+}
+
+/* --- output ----------------------------------------------------------------------------------- */
+
+static void send(struct beba_dp_exec *x, const struct beba_dp_port *port)
+{
+    if (!port || !port->up || port->config & (OFPPC_PORT_DOWN | OFPPC_NO_FWD)) {
+        beba_dp_drop(x, BEBA_DP_DROP_PORT);
+        return;
+    }
+    if (!beba_dp_may_copy(x))
+        return;
+    x->went = true;
+    x->worker->sink.output(x->worker->sink.arg, port->port, x->packet->queue, x->packet);
+}
+
+/* Standard ports: all but LOCAL; those that may not be sent to are no loss. */
+static void flood(struct beba_dp_exec *x)
+{
+    const struct beba_ports *ports = ports_of(x->dp);
+    bool any = false;
+
+    for (uint32_t i = 0; i < ports->n; i++) {
+        const struct beba_dp_port *port = &ports->port[i];
+        if (port->port == x->in_port || port->port == OFPP_LOCAL || !port->up ||
+            port->config & (OFPPC_PORT_DOWN | OFPPC_NO_FWD))
+            continue;
+        send(x, port);
+        any = true;
+    }
+    if (!any)
+        beba_dp_drop(x, BEBA_DP_DROP_PORT);
+}
+
+static void to_tables(struct beba_dp_exec *x)
+{
+    struct beba_dp_exec copy;
+    struct beba_packet packet;
+
+    if (!x->packet_out) {
+        beba_dp_drop(x, BEBA_DP_DROP_PORT);
+        return;
+    }
+    if (!beba_dp_copy(x, &copy, &packet))
+        return;
+    copy.packet_out = false;
+    beba_dp_pipeline(&copy, 0);
+    x->went = true;
+}
+
+void beba_dp_output(struct beba_dp_exec *x, uint32_t port, uint16_t max_len)
+{
+    switch (port) {
+    case OFPP_FLOOD:
+    case OFPP_ALL:
+        flood(x);
+        return;
+    case OFPP_CONTROLLER:
+        if (beba_dp_may_copy(x))
+            beba_dp_packet_in(x, x->reason, max_len);
+        return;
+    case OFPP_TABLE:
+        to_tables(x);
+        return;
+    case OFPP_IN_PORT:
+        send(x, beba_dp_port(x->dp, x->in_port));
+        return;
+    default:
+        /* Back where it came from a packet goes by IN_PORT only. */
+        send(x, port == x->in_port ? NULL : beba_dp_port(x->dp, port));
+    }
+}
