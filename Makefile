@@ -15,7 +15,7 @@ PYTHON := $(firstword $(wildcard /usr/bin/python3) python3)
 MESON  := $(firstword $(wildcard /usr/bin/meson) meson)
 SETUP  := $(MESON) setup -Dprefix=$(PREFIX) -Dtests=disabled
 
-.PHONY: all help deps demo test lint bench fuzz install deb clean
+.PHONY: all help deps demo test lint bench fuzz conformance install deb clean
 
 all: deps $(BUILD)/build.ninja
 	@ninja --quiet -C $(BUILD)
@@ -27,6 +27,7 @@ help:
 	@echo 'make lint            only format, clang-tidy, shellcheck and the house rules'
 	@echo 'make bench           speed on this machine: a table, and build/bench.json'
 	@echo 'make fuzz            every fuzz target for FUZZ_SECONDS ($(FUZZ_SECONDS))'
+	@echo 'make conformance     the OpenFlow 1.3 cases of the Ryu switch test suite; half an hour'
 	@echo 'make install         PREFIX=$(PREFIX) DESTDIR=$(DESTDIR)'
 	@echo 'make deb             Debian packages, in build/deb/'
 	@echo 'make clean           remove build/'
@@ -59,6 +60,11 @@ bench:
 fuzz:
 	@scripts/install-deps.sh build fuzz
 	@FUZZ_SECONDS=$(FUZZ_SECONDS) scripts/fuzz.sh
+
+conformance:
+	@scripts/install-deps.sh build test
+	@$(MAKE) --no-print-directory all
+	@$(PYTHON) tests/conformance/run.py --beba $(BUILD)/beba
 
 install:
 	@scripts/install-deps.sh build docs
