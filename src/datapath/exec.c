@@ -25,6 +25,7 @@ static void begin(struct beba_dp_exec *x, struct beba_dp_worker *w, struct beba_
     x->reason = OFPR_ACTION;
     x->depth = x->level = 0;
     x->packet_out = false;
+    x->lookup.entered = false;
     x->version = atomic_load_explicit(&w->dp->version, memory_order_acquire);
     x->cookie = UINT64_MAX;
     x->in_port = p->in_port;
@@ -65,6 +66,9 @@ static void begin_like(const struct beba_dp_exec *x, struct beba_dp_exec *copy,
     copy->version = x->version;
     copy->cookie = x->cookie;
     copy->in_port = x->in_port;
+    copy->lookup.entered = false;
+    if (x->lookup.entered)
+        copy->lookup = x->lookup;
     copy->copies = x->copies;
     beba_action_set_clear(&copy->set);
 }
