@@ -11,6 +11,7 @@
 #include "packet/bytes.h"
 #include "packet/read.h"
 #include "packet/samples.h"
+#include "packet/walk.h"
 
 #define BIT(layer) (1u << BEBA_LAYER_##layer)
 #define IP4_UDP    (BIT(META) | BIT(IP4) | BIT(IP) | BIT(UDP) | BIT(L4))
@@ -560,6 +561,62 @@ static void reads_extension_bits(void **state)
     }
 }
 
+static void expect_walked(struct beba_packet *p, const char *what, unsigned i)
+{
+    struct beba_headers h = {0};
+    struct beba_walk w;
+
+    beba_walk_begin(&h, &w, p->len, p->wire_len);
+    beba_walk_ethernet(p->data, &h, &w, BEBA_WALK_COMPLETE);
+    beba_walk_end(&h, &w);
+    memset(&p->h, 0, sizeof(p->h));
+    beba_packet_parse(p);
+    if (p->h.layers != h.layers || p->h.flaws != h.flaws || p->h.ether_type != h.ether_type ||
+        p->h.ip_proto != h.ip_proto || p->h.n_vlan != h.n_vlan || p->h.n_mpls != h.n_mpls ||
+        p->h.l3_end != h.l3_end || p->h.payload != h.payload)
+        fail_msg("%s, change %u: parsed in another way than walked", what, i);
+    for (unsigned layer = 0; layer < BEBA_N_LAYERS; layer++)
+        if (h.layers >> layer & 1)
+            assert_int_equal(p->h.offset[layer], h.offset[layer]);
+}
+
+/* The usual frames are not walked; what comes out is the same, whatever is wrong with them. */
+static void plain_frames_are_as_walked(void **state)
+{
+    static const char *const rows[][2] = {
+        {"TCP", MACS "0800 4500 0030 0000 4000 40 06 0000 0a000001 0a000002"
+                     "0400 0050 00000001 00000002 7010 1000 0000 0000 0101080a 0000 0001 00000002"},
+        {"UDP", MACS "0800 4500 0024 0000 0000 40 11 0000 0a000001 0a000002"
+                     "0400 0035 0010 0000 0102030405060708 0000000000000000000000000000"},
+    };
+    uint8_t d[256], changed[256];
+    uint64_t random = 1;
+
+    for (unsigned i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+        struct beba_packet p = {.data = changed};
+        uint32_t len = (uint32_t)from_hex(rows[i][1], d);
+
+        for (unsigned n = 0; n < 300000; n++) {
+            memcpy(changed, d, len);
+            for (unsigned k = 0; k < n % 4; k++) {
+                random = beba_splitmix64(random);
+                changed[12 + (random >> 32) % (len - 12)] = (uint8_t)(random >> (random & 7));
+            }
+            random = beba_splitmix64(random);
+            p.len = n & 4 ? len : (uint32_t)(random % (len + 1));
+            p.wire_len = n & 8 ? p.len : len;
+            expect_walked(&p, rows[i][0], n);
+        }
+        for (unsigned at = 0; at < len; at++)
+            for (unsigned value = 0; value < 256; value++) {
+                memcpy(changed, d, len);
+                changed[at] = (uint8_t)value;
+                p.len = p.wire_len = len;
+                expect_walked(&p, rows[i][0], at * 256 + value);
+            }
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -574,6 +631,7 @@ int main(void)
         cmocka_unit_test(finds_neighbour_discovery_options),
         cmocka_unit_test(reads_keys_and_fragments),
         cmocka_unit_test(stacks_have_a_bound),
+        cmocka_unit_test(plain_frames_are_as_walked),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
