@@ -17,7 +17,8 @@ struct build {
     const struct beba_pipeline *p;
     const struct beba_table *t;
     bool failed;                 /* out of memory */
-    bool sure;                   /* the form of rules for packets with all fields */
+    bool sure;                   /* the form of rules for packets with all fields, */
+    bool forward;                /* and of one direction, where there are two */
     uint32_t layers;             /* sure: layers that the packet has */
     uint32_t headers;            /* sure: layers of fields that are read */
     uint8_t read[BEBA_MAX_LETS]; /* lets that the body being compiled reads */
@@ -279,15 +280,42 @@ static void lean(struct node *n)
     set_operands(n, p, a);
 }
 
-/* true && p is p. */
-static void drop_truth(struct node *n)
+/* Pure, and not deep. */
+static bool can_wait(const struct node *n, unsigned depth)
 {
-    if (n->op != BEBA_OP_LAND)
+    if (depth > LAZY_DEPTH || n->op == BEBA_OP_RANDOM)
+        return false;
+    for (unsigned i = 0; i < n->n_args; i++)
+        if (!can_wait(n->arg[i], depth + 1))
+            return false;
+    return true;
+}
+
+static void constant(struct node *n, bool truth)
+{
+    n->op = BEBA_OP_CONST;
+    n->k = truth;
+    n->n_args = 0;
+}
+
+/* true && p is p, false && p is false. */
+static void fold_truth(struct node *n)
+{
+    bool any = n->op == BEBA_OP_LOR;
+
+    if (n->op != BEBA_OP_LAND && !any)
         return;
-    if (n->a->op == BEBA_OP_CONST && n->a->k)
-        *n = *n->b;
-    else if (n->b->op == BEBA_OP_CONST && n->b->k)
-        *n = *n->a;
+    if (n->a->op == BEBA_OP_CONST) {
+        if (!n->a->k == any)
+            *n = *n->b;
+        else
+            constant(n, any);
+    } else if (n->b->op == BEBA_OP_CONST) {
+        if (!n->b->k == any)
+            *n = *n->a;
+        else if (can_wait(n->a, 0))
+            constant(n, any);
+    }
 }
 
 /* What is known of packets with all fields. The trace shows every part, so this is for the sure
@@ -295,13 +323,16 @@ static void drop_truth(struct node *n)
 static void specialise_sure(struct build *b, struct node *n)
 {
     if (n->op == BEBA_OP_PRESENT && b->layers >> n->id & 1) {
-        n->op = BEBA_OP_CONST;
-        n->k = 1;
+        constant(n, true);
+    } else if (n->op == BEBA_OP_FORWARD) {
+        constant(n, b->forward);
+    } else if (n->op == BEBA_OP_NOT && n->a->op == BEBA_OP_CONST) {
+        constant(n, !n->a->k);
     } else if (n->op == BEBA_OP_NOT) {
         not_node(n);
     } else if (n->n_args == 2) {
         narrow(n);
-        drop_truth(n);
+        fold_truth(n);
     }
     if (n->n_args == 2)
         lean(n);
@@ -509,17 +540,6 @@ static void match_code(struct build *b, struct code_match *out, const struct beb
     out->field->run = beba_eval_any(out->field);
 }
 
-/* Pure, and not deep. */
-static bool can_wait(const struct node *n, unsigned depth)
-{
-    if (depth > LAZY_DEPTH || n->op == BEBA_OP_RANDOM)
-        return false;
-    for (unsigned i = 0; i < n->n_args; i++)
-        if (!can_wait(n->arg[i], depth + 1))
-            return false;
-    return true;
-}
-
 static void body_lets(struct build *b, struct code_rule *r)
 {
     uint32_t *list = take(b, BEBA_MAX_LETS, sizeof(*list));
@@ -604,24 +624,29 @@ static uint32_t count_lists(const struct code_table *t, const struct code_rule *
     return (uint64_t)t->n_states * t->n_rules > LISTS_MAX * 16ull ? UINT32_MAX : (uint32_t)n;
 }
 
+static bool never_holds(const struct code_rule *r)
+{
+    return r->plain && r->guard && r->guard->op == BEBA_OP_CONST && !r->guard->k;
+}
+
 static void state_lists(struct build *b, const struct code_table *t, struct code_rules *rules)
 {
-    uint32_t n = count_lists(t, rules->rule), at = 0;
-    uint32_t *first;
+    uint32_t n = count_lists(t, rules->rule);
+    const struct code_rule ***first, **list;
 
     if (n == UINT32_MAX)
         return;
-    first = take(b, t->n_states + 1, sizeof(*first));
-    rules->list = take(b, n, sizeof(struct code_rule *));
+    first = take(b, t->n_states, sizeof(*first));
+    list = take(b, n + t->n_states, sizeof(*list));
     if (b->failed)
         return;
     for (uint32_t s = 0; s < t->n_states; s++) {
-        first[s] = at;
+        first[s] = list;
         for (uint32_t i = 0; i < t->n_rules; i++)
-            if (rule_in_state(&rules->rule[i], s))
-                rules->list[at++] = &rules->rule[i];
+            if (rule_in_state(&rules->rule[i], s) && !(b->sure && never_holds(&rules->rule[i])))
+                *list++ = &rules->rule[i];
+        *list++ = NULL;
     }
-    first[t->n_states] = at;
     rules->first = first;
 }
 
@@ -743,9 +768,13 @@ static void table_code(struct build *b, struct code_table *out, const struct beb
     out->sure_layers = beba_sure_layers(t);
     if (out->sure_layers == NEVER || t->n_rules > SURE_MAX)
         return;
-    b->sure = true;
+    b->sure = b->forward = true;
     b->layers = out->sure_layers;
-    rules_code(b, out, t, &out->sure);
+    rules_code(b, out, t, &out->sure[true]);
+    b->forward = false;
+    out->sure[false] = out->sure[true];
+    if (t->lookup.kind == BEBA_KEY_CONNECTION)
+        rules_code(b, out, t, &out->sure[false]);
     b->sure = false;
 }
 

@@ -129,11 +129,9 @@ struct code_rule {
 
 struct code_rules {
     struct code_rule *rule;
-    /* Rules to try in state s: list[first[s]] .. list[first[s + 1] - 1]. first is NULL when the
-     * table's states are too many or its masks too odd for lists: then all rules are tried in turn.
-     */
-    uint32_t *first;
-    const struct code_rule **list;
+    /* Rules to try in state s: those at first[s], up to a NULL. first is NULL when the table's
+     * states are too many or its masks too odd for lists: then all rules are tried in turn. */
+    const struct code_rule ***first;
     const struct code_stmt **lets; /* of each let that waits until it is read, else NULL */
 };
 
@@ -176,9 +174,9 @@ struct code_table {
     uint32_t n_rules;
     struct code_rules any; /* for every packet */
     /* The same rules for packets with all these layers, in which nothing that the rules read is
-     * absent: with nodes of less work. NEVER (uses.h): there is no such form.
+     * absent: with nodes of less work, backward and forward. NEVER (uses.h): there is no such form.
      */
-    struct code_rules sure;
+    struct code_rules sure[2];
     uint32_t sure_layers;
 };
 

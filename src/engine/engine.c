@@ -41,13 +41,14 @@ static int table_secret(struct beba_engine *e, uint32_t i, struct beba_error *er
     struct table *t = &e->table[i];
     uint32_t twin = t->code->twin;
 
-    if (twin != i)
+    if (twin != i) {
         memcpy(t->secret, e->table[twin].secret, sizeof(t->secret));
-    else if (e->opts.fixed_seed)
+        t->keys = e->table[twin].keys;
+    } else if (e->opts.fixed_seed) {
         fixed_secret(e->opts.seed, i, t->secret);
-    else if (getrandom(t->secret, sizeof(t->secret), 0) != sizeof(t->secret))
+    } else if (getrandom(t->secret, sizeof(t->secret), 0) != sizeof(t->secret)) {
         return beba_error_set(err, -EIO, "cannot get random bytes");
-    t->keys_of = twin;
+    }
     return 0;
 }
 
@@ -77,7 +78,7 @@ static int make_table(struct beba_engine *e, uint32_t i, struct beba_error *err)
     char *path = NULL;
     int rc;
 
-    t->keys_of = i;
+    t->keys = t->code->early ? i * BEBA_BATCH : 0;
     if (source->lookup.kind == BEBA_KEY_NONE)
         return 0;
     beba_table_schema(&schema, source);
@@ -143,8 +144,6 @@ static int make_parts(struct beba_engine *e)
         e->table[i].region.fd = -1;
         e->table[i].odd = code[i].sure_layers == NEVER ||
                           (p->table[i].lookup.kind != BEBA_KEY_NONE && !code[i].early);
-        if (code[i].early)
-            e->early[e->n_early++] = &e->table[i];
     }
     for (unsigned i = 0; i < BEBA_N_LAYERS; i++)
         if (headers >> i & 1)
@@ -156,6 +155,20 @@ static int make_parts(struct beba_engine *e)
     for (uint32_t i = 0; i < p->n_sets && !rc; i++)
         rc = beba_set_init(&e->set[i], p->set[i].range, p->set[i].n_ranges);
     return rc;
+}
+
+static void list_early(struct beba_engine *e)
+{
+    for (uint32_t i = 0; i < e->p->n_tables; i++) {
+        const struct table *t = &e->table[i];
+        struct early early = {t, t->ft, t->keys, t->code->two_keys};
+
+        if (!t->code->early)
+            continue;
+        e->early[e->n_early++] = early;
+        if (t->keys == i * BEBA_BATCH)
+            e->taken[e->n_taken++] = early;
+    }
 }
 
 int beba_engine_new(const struct beba_pipeline *p, const struct beba_engine_opts *opts,
@@ -183,6 +196,7 @@ int beba_engine_new(const struct beba_pipeline *p, const struct beba_engine_opts
         if (rc)
             goto fail;
     }
+    list_early(e);
     *out = e;
     return 0;
 fail:
@@ -213,28 +227,24 @@ static void begin(struct beba_engine *e)
     e->mirrors.used = 0;
 }
 
-/* The keys of the early tables; those of table i lie at keys[i * BEBA_BATCH]. */
-static void take_keys(const struct beba_engine *e, const struct beba_packet *p,
-                      struct table_keys *keys)
+/* The keys of one packet in the early tables. */
+BEBA_INLINE void take_keys(const struct beba_engine *e, const struct beba_packet *p,
+                           struct table_keys *keys)
 {
-    for (uint32_t i = 0; i < e->n_early; i++) {
-        const struct table *t = e->early[i];
-
-        if (t->keys_of == t->code->id)
-            table_keys_take(t, p, &keys[t->keys_of * BEBA_BATCH]);
-    }
+    for (uint32_t i = 0; i < e->n_taken; i++)
+        table_keys_take(e->taken[i].table, p, &keys[e->taken[i].keys]);
 }
 
 BEBA_INLINE void prefetch_tags(const struct beba_engine *e, const struct table_keys *keys)
 {
     for (uint32_t i = 0; i < e->n_early; i++) {
-        const struct table *t = e->early[i];
-        const struct table_keys *own = &keys[t->keys_of * BEBA_BATCH];
+        const struct early *t = &e->early[i];
+        const struct table_keys *own = &keys[t->keys];
 
         if (!own->has)
             continue;
         beba_ft_prefetch(t->ft, own->lookup.hash);
-        if (t->code->two_keys)
+        if (t->two_keys)
             beba_ft_prefetch(t->ft, own->update.hash);
     }
 }
@@ -242,13 +252,13 @@ BEBA_INLINE void prefetch_tags(const struct beba_engine *e, const struct table_k
 BEBA_INLINE void prefetch_entries(const struct beba_engine *e, const struct table_keys *keys)
 {
     for (uint32_t i = 0; i < e->n_early; i++) {
-        const struct table *t = e->early[i];
-        const struct table_keys *own = &keys[t->keys_of * BEBA_BATCH];
+        const struct early *t = &e->early[i];
+        const struct table_keys *own = &keys[t->keys];
 
         if (!own->has)
             continue;
         beba_ft_prefetch_entry(t->ft, own->lookup.hash);
-        if (t->code->two_keys)
+        if (t->two_keys)
             beba_ft_prefetch_entry(t->ft, own->update.hash);
     }
 }

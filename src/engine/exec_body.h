@@ -501,18 +501,16 @@ APART static const struct code_rule *find_in_all(struct exec *x)
 /* The first rule that holds, or NULL. */
 static const struct code_rule *find_rule(struct exec *x)
 {
-    const struct code_table *t = x->t->code;
     const struct code_rules *rules = x->rules;
     uint32_t state = x->read_state;
 
-    if (__builtin_expect(rules->first && state < t->n_states, 1)) {
-        const struct code_rule **r = rules->list + rules->first[state];
-        const struct code_rule **end = rules->list + rules->first[state + 1];
+    if (__builtin_expect(rules->first && state < x->t->code->n_states, 1)) {
+        const struct code_rule **r = rules->first[state];
 
-        for (; r < end; r++)
+        for (; *r; r++)
             if (holds(x, *r))
-                return *r;
-        return NULL;
+                break;
+        return *r;
     }
     return find_in_all(x);
 }
@@ -585,15 +583,15 @@ APART static enum beba_reason run_table(struct exec *x, const struct table *t,
     x->went = x->dirty = false;
     x->verdict = BEBA_VERDICT_NONE;
     x->read_regs = x->old_regs = t->code->regs_init;
-    x->rules = sure ? &code->sure : &code->any;
-    for (uint32_t i = 0; i < code->n_lets; i += LETS_SET)
-        memcpy(&x->e->pending[i], &x->rules->lets[i], LETS_SET * sizeof(*x->e->pending));
     TRACE(beba_tracer_table(x->tracer, x));
     if (t->ft) {
         if (__builtin_expect(!keys->has, 0))
             return lack_key(x, t);
         entry = look_up(x);
     }
+    x->rules = sure ? &code->sure[x->forward] : &code->any;
+    for (uint32_t i = 0; i < code->n_lets; i += LETS_SET)
+        memcpy(&x->e->pending[i], &x->rules->lets[i], LETS_SET * sizeof(*x->e->pending));
     TRACE(beba_tracer_entries(x->tracer, x));
     reason = run_rules(x, entry);
     TRACE(beba_tracer_left(x->tracer, x, entry, reason));
@@ -653,9 +651,9 @@ void beba_exec_packet(struct beba_engine *e, struct beba_packet *p, const struct
     find_headers(&x);
     for (; i < n_tables && x.verdict == BEBA_VERDICT_NEXT; i++, t++) {
         if (__builtin_expect(t->odd, 0))
-            reason = run_odd_table(&x, t, &keys[t->keys_of * BEBA_BATCH]);
+            reason = run_odd_table(&x, t, &keys[t->keys]);
         else
-            reason = run_table(&x, t, &keys[t->keys_of * BEBA_BATCH]);
+            reason = run_table(&x, t, &keys[t->keys]);
     }
     if (x.verdict == BEBA_VERDICT_NEXT) {
         x.verdict = BEBA_VERDICT_PASS;

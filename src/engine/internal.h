@@ -15,10 +15,18 @@ struct table {
     const struct code_table *code;
     struct beba_ft *ft; /* NULL: the table has no key */
     bool odd;           /* see run_odd_table */
-    uint32_t keys_of;   /* the early table whose keys are this one's, with their hashes */
+    uint32_t keys;      /* early: where they begin, of a batch; those of a twin are its own */
     uint64_t no_key;
     struct beba_ft_region region;
     uint8_t secret[32]; /* of the hash, unless the table lies in a file */
+};
+
+/* A table whose keys are taken before the first table runs. */
+struct early {
+    const struct table *table;
+    struct beba_ft *ft;
+    uint32_t keys; /* where they begin, of a batch */
+    bool two_keys;
 };
 
 /* Cells of 1, 2, 4 or 8 bytes. */
@@ -51,8 +59,8 @@ struct beba_engine {
     struct beba_arena arena;
     struct beba_engine_opts opts;
     struct table *table;
-    struct table *early[EARLY_TABLES]; /* those whose keys are taken first */
-    uint32_t n_early;
+    struct early early[EARLY_TABLES], taken[EARLY_TABLES]; /* taken: once, of twins */
+    uint32_t n_early, n_taken;
     uint8_t header[BEBA_N_LAYERS]; /* layers that sure rules read */
     uint32_t n_headers;
     struct beba_u128 *global;
@@ -100,8 +108,8 @@ struct exec {
     const uint8_t *header[BEBA_N_LAYERS]; /* where the headers of e->header[] are */
 };
 
-/* Runs a parsed packet through all tables. keys: those of early table i at
- * keys[keys_of * BEBA_BATCH]. */
+/* Runs a parsed packet through all tables. keys: those of an early table at
+ * keys[table.keys]. */
 void beba_exec_packet(struct beba_engine *e, struct beba_packet *p, const struct table_keys *keys,
                       struct beba_result *result);
 void beba_exec_packet_traced(struct beba_engine *e, struct beba_packet *p,
