@@ -10,4 +10,8 @@ extern const struct cli_command cli_build, cli_attach, cli_detach, cli_replace, 
 extern const struct cli_command cli_check, cli_test, cli_run, cli_explain, cli_graph, cli_fmt,
     cli_fields, cli_bench, cli_doctor, cli_help_command, cli_complete_command, cli_manual_command;
 
+#ifdef BEBA_SWITCH
+extern const struct cli_command cli_switch, cli_ctl;
+#endif
+
 #endif

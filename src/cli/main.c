@@ -27,6 +27,10 @@ const struct cli_command *const cli_commands[] = {
     &cli_snapshot,
     &cli_restore,
     &cli_top,
+#ifdef BEBA_SWITCH
+    &cli_switch,
+    &cli_ctl,
+#endif
     &cli_doctor,
     &cli_help_command,
     &cli_complete_command,

@@ -152,6 +152,7 @@ static int on_barrier(struct beba_session *s, const struct beba_of_msg *m, const
     if (s->agent->packet_outs)
         beba_workers_sync(s->agent->o.workers);
     s->agent->packet_outs = false;
+    s->agent->o.settle(s->agent->o.arg);
     beba_session_send(s, &reply, BEBA_CONN_REPLY);
     return 0;
 }

@@ -23,6 +23,7 @@ struct beba_agent_opts {
     const char *version, *description; /* for DESC */
     /* A message that changed the pipeline, or a port, has been carried out; to be saved. */
     void (*changed)(void *arg, const struct beba_of_msg *msg, const uint8_t *bytes, uint32_t len);
+    void (*settle)(void *arg); /* before a barrier is answered */
     void *arg;
 };
 
@@ -53,6 +54,8 @@ int beba_agent_apply(struct beba_agent *a, const struct beba_of_msg *msg, const 
 void beba_agent_event(struct beba_agent *a, const struct beba_event *e);
 void beba_agent_port_changed(struct beba_agent *a, uint8_t reason, const struct beba_swport *port);
 
+/* The time of the datapath: ns, CLOCK_REALTIME. */
+uint64_t beba_agent_now(void);
 void beba_agent_stats(const struct beba_agent *a, struct beba_agent_stats *out);
 
 struct beba_agent_peer { /* a connection */

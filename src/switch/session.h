@@ -100,8 +100,6 @@ int beba_session_set_features(struct beba_session *s, const struct beba_of_reque
                               struct beba_of_error *err);
 
 void beba_session_bundles_drop(struct beba_session *s);
-/* The time of the datapath: ns, CLOCK_REALTIME. */
-uint64_t beba_agent_now(void);
 /* FLOW_REMOVED, by the datapath. */
 void beba_agent_removed(void *arg, const struct beba_dp_removed *removed);
 void beba_session_async_default(struct beba_of_async *async);
