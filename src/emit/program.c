@@ -313,7 +313,8 @@ static void start(struct emit *e)
     beba_emit_line(e, "#define BEBA_TARGET_%s 1", e->target == BEBA_TARGET_XDP ? "XDP" : "TC");
     if (e->random)
         beba_emit_line(e, "#define BEBA_DRAWS 1");
-    beba_emit_line(e, "#define BEBA_WANT 0x%" PRIx32 "u /* layers */", e->layers);
+    beba_emit_line(e, "#define BEBA_WANT (0x%" PRIx32 "u%s) /* layers */", e->layers,
+                   e->edits ? " | BEBA_PKT_EDIT" : "");
     if (e->edits)
         beba_emit_line(e, "#define BEBA_EDITS 1");
     if (e->n_groups > 1)
