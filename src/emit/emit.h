@@ -22,6 +22,7 @@ struct beba_emit_opts {
     const char *text;  /* the program's source, carried in the object; text_size bytes */
     size_t text_size;
     const struct beba_sources *sources; /* of a program in several files; NULL: file and text */
+    bool no_control; /* without beba_control: only packets change flows, and clang is done sooner */
 };
 
 /* The C. -ENOTSUP with the first thing the target cannot do (beba_target_check has them all);

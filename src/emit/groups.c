@@ -103,5 +103,6 @@ void beba_emit_group_maps(struct emit *e)
     beba_emit_blank(e);
     beba_emit_line(e, "/* The programs that the tables after the first ones run in. */");
     array_of(e, "beba_mains", "beba_main", "beba_ctx");
-    array_of(e, "beba_controls", "beba_control", "struct xdp_md");
+    if (!e->opts->no_control)
+        array_of(e, "beba_controls", "beba_control", "struct xdp_md");
 }

@@ -284,6 +284,8 @@ static void control(struct emit *e)
 {
     bool any = false;
 
+    if (e->opts->no_control)
+        return;
     for (uint32_t i = 0; i < e->p->n_tables; i++) {
         const char *name = e->facts[i].name;
 

@@ -5,11 +5,11 @@
  * globals, cells and counters; and on the way all events, what is done with the packet, and the
  * frames that go out. Each program as XDP and as tc program, loaded by libbpf alone.
  *
- *     differential [-v] [-t xdp|tc] [-n PACKETS] [-s PACKETS] PROGRAM... -- [CAPTURE...] [--
+ *     differential [-pv] [-t xdp|tc] [-n PACKETS] [-s PACKETS] PROGRAM... -- [CAPTURE...] [--
  * CAPTURE...]
  *
  * Of captures after the second -- only the first packets, -n of each, all in one run. -s: packets
- * made for each program, among which user space changes flows.
+ * made for each program, among which user space changes flows; -p: it does not.
  *
  * Exit 1 where something differs, 77 where this machine cannot load programs. */
 #include <sched.h>
@@ -31,7 +31,7 @@ enum {
     CONTROL = 16,   /* packets between changes by user space */
 };
 
-bool verbose;
+bool verbose, no_control;
 static unsigned long sample = 16;      /* packets of a capture after the second -- */
 static unsigned long synthetic = 3000; /* packets made for each program */
 
@@ -269,7 +269,7 @@ static unsigned long run_synthetic(struct side_by_side *s)
         for (; packet.len < 60; packet.len++)
             packet.data[packet.len] = 0;
         run_both(s, packet.data, packet.len, now, made.in_port ? made.in_port : 1);
-        if (i % CONTROL == CONTROL - 1)
+        if (i % CONTROL == CONTROL - 1 && s->k->control_fd >= 0)
             for (unsigned c = 0; c < 4; c++)
                 control_both(s, beba_splitmix64(s->k->seed + i * 4 + c));
     }
@@ -373,6 +373,8 @@ int main(int argc, char **argv)
     for (; first < argc && argv[first][0] == '-' && argv[first][1] != '-'; first++) {
         if (!strcmp(argv[first], "-v"))
             verbose = true;
+        else if (!strcmp(argv[first], "-p"))
+            no_control = true;
         else if (!strcmp(argv[first], "-t") && first + 1 < argc)
             only = argv[++first];
         else if (!strcmp(argv[first], "-n") && first + 1 < argc)

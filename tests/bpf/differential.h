@@ -19,6 +19,7 @@ enum {
 };
 
 extern bool verbose;
+extern bool no_control; /* only packets change flows */
 
 struct side_by_side;
 

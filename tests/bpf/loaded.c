@@ -174,7 +174,8 @@ int load(struct loaded *k, const struct beba_program *program, const char *file,
          enum beba_target target, uint64_t seed)
 {
     const char *name = strrchr(file, '/') ? strrchr(file, '/') + 1 : file;
-    struct beba_emit_opts opts = {.file = name, .sources = &program->sources};
+    struct beba_emit_opts opts = {
+        .file = name, .sources = &program->sources, .no_control = no_control};
     struct beba_error err = {0};
     struct bpf_program *prog;
     void *object = NULL;

@@ -5,7 +5,8 @@
     generate.py SEED [--out DIR] [--small] [--packets N]     DIR/SEED.xfsm and DIR/SEED.pcap
 
 Two seeds of three give programs that XDP can run; the third also mirrors and chooses queues. The
-captures are pcapng, in which a packet names the port it came by."""
+captures are pcapng, in which a packet names the port it came by. Small programs are for XDP or tc,
+see target()."""
 
 import argparse
 import collections
@@ -17,9 +18,18 @@ import packets
 import programs
 
 
+def target(seed):
+    """Where a small program runs."""
+    return ["xdp", "tc"][seed // 5 % 2]
+
+
 def program(seed, attempt=0, small=False):
     """The program's tree; attempt: another one, where the first was not valid."""
-    options = programs.Options(full=seed % 3 == 2, small=small)
+    options = programs.Options(full=seed % 3 == 2)
+    if small:  # of ten one is as large as the verifier has time for; tc takes all of the language
+        tiny = seed % 10 != 0
+        options = programs.Options(full=target(seed) == "tc" and seed % 3 == 2, small=True,
+                                   tiny=tiny, edits=not tiny or seed % 5 == 1)
     return programs.program(random.Random(f"program {seed} {attempt}"), options)
 
 

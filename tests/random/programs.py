@@ -41,10 +41,10 @@ THEMES = [(IP4 + TCP, 6), (IP + TCP, 3), (IP4 + UDP, 3), (IP + UDP, 2), (IP4, 2)
 
 class Options:
     """full: also what XDP cannot do (mirror, queue, tunnel_id). small: what the verifier has time
-    for."""
+    for. tiny: what clang has compiled in a moment; edits: of those, it may change packets."""
 
-    def __init__(self, full, small=False):
-        self.full, self.small = full, small
+    def __init__(self, full, small=False, tiny=False, edits=True):
+        self.full, self.small, self.tiny, self.edits = full, small or tiny, tiny, edits
 
 
 class Machine:
@@ -63,9 +63,10 @@ class Machine:
         """The names that other machines may speak of."""
         rng = self.rng
         self.key = rng.choices(["none", "one", "many", "connection", "flow", "two"],
+                               [8, 4, 2, 2, 1, 1] if self.s.options.tiny else
                                [1, 4, 3, 4, 2, 3])[0]
         self.keyed = self.key != "none"
-        most = 3 if self.s.options.small else 5
+        most = 2 if self.s.options.tiny else 3 if self.s.options.small else 5
         self.n_states = min(most, rng.choice([0, 1, 2, 3, 3, 4, 5])) if self.keyed else 0
         self.states = [f"s{i}" for i in range(self.n_states)]
         if self.keyed:
@@ -94,7 +95,8 @@ class Machine:
 
     def registers(self):
         rng, out = self.rng, []
-        for i in range(rng.choice([0, 1, 2, 2, 3, 3, 4, 6, 12])):
+        for i in range(rng.choice([1, 2, 3] if self.s.options.tiny else
+                                  [0, 1, 2, 2, 3, 3, 4, 6, 12])):
             t = rng.choice(["u8", "u16", "u32", "u32", "u64", "u64", "bool", "time", "time", "ip4",
                             "ip6", "ip", "mac"])
             kind, width = TYPES[t]
@@ -173,6 +175,8 @@ class Machine:
     def assign(self):
         rng, s = self.rng, self.s
         pick = rng.random()
+        if not s.options.edits:  # one of those that there are
+            pick = rng.choice([0] * 5 * bool(s.regs) + [0.6] * bool(s.globals) + [0.7] * bool(s.arrays))
         if pick < 0.55 and s.regs:
             r = rng.choice(s.regs)
             return self.assignment(r.name, r.kind, r.width, [r.name], r.pool)
@@ -189,8 +193,11 @@ class Machine:
 
     def statement(self, depth):
         rng = self.rng
-        kinds = {"assign": 12, "if": 4 if depth else 0, "count": 2, "notify": 1, "let": 2,
-                 "goto": 8 if self.keyed else 0, "swap": 1, "tag": 0 if self.s.strict else 1,
+        edits = self.s.options.edits
+        kinds = {"assign": 12 if edits or self.s.regs or self.s.globals or self.s.arrays else 0,
+                 "if": 4 if depth else 0, "count": 2, "notify": 1, "let": 2,
+                 "goto": 8 if self.keyed else 0, "swap": int(edits),
+                 "tag": int(edits and not self.s.strict),
                  "mirror": 1 if self.s.options.full else 0,
                  "queue": 1 if self.s.options.full else 0}
         kind = rng.choices(list(kinds), list(kinds.values()))[0]
@@ -289,7 +296,7 @@ class Machine:
     def rules(self, closed, onward=None):
         """closed: the last one takes everything. onward: the state that flows mostly go on to."""
         lets, out = list(self.s.lets), []
-        for _ in range(self.rng.choice([0, 1, 2, 2, 3, 4])):
+        for _ in range(self.rng.choice([1, 1, 2] if self.s.options.tiny else [0, 1, 2, 2, 3, 4])):
             if self.rng.random() < 0.25:
                 let, text = self.new_let(2)
                 self.s.lets.append(let)
@@ -392,7 +399,8 @@ def program(rng, options):
     scope.notices = 0
     out = definitions(scope)
     machines = [Machine(i, scope) for i in
-                range(rng.choice([1, 1, 1, 2] if options.small else [1, 1, 2, 2, 3, 4]))]
+                range(rng.choice([1] if options.tiny else [1, 1, 1, 2] if options.small else
+                                 [1, 1, 2, 2, 3, 4]))]
     for m in machines:
         m.plan()
         m.last = m is machines[-1]

@@ -29,6 +29,7 @@ import packets  # noqa: E402
 
 SKIPPED, INVALID = 77, 3
 ATTEMPTS = 5
+MADE = 400  # packets made for a program, besides those of its capture
 HEAD = """# SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
 #
 # Found by tests/random with seed {seed}: {what}
@@ -38,16 +39,20 @@ HEAD = """# SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
 class Checker:
     """A program that compares targets. between: what it wants between PROGRAM and CAPTURE."""
 
-    def __init__(self, name, command, between=(), timeout=120):
+    def __init__(self, name, command, between=(), timeout=120, kernel=False):
         self.name, self.command, self.timeout = name, command, timeout
-        self.between = between
+        self.between, self.kernel = between, kernel
 
-    def run(self, program, capture):
-        """Exit status and what it said."""
+    def run(self, program, capture, seed=None):
+        """Exit status and what it said. seed: of the program; without, in both kinds of hook."""
+        options = []
+        if self.kernel and seed is not None:
+            options = ["-t", generate.target(seed), "-s", str(MADE)] + ["-p"] * (seed % 4 != 0)
         try:
-            done = subprocess.run([self.command, program, *self.between, capture], stdin=subprocess.DEVNULL,
-                                  stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-                                  errors="replace", timeout=self.timeout)
+            done = subprocess.run([self.command, *options, program, *self.between, capture],
+                                  stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                                  stderr=subprocess.STDOUT, text=True, errors="replace",
+                                  timeout=self.timeout)
         except subprocess.TimeoutExpired:
             return -1, f"took more than {self.timeout} s"
         return self.judge(done.returncode, done.stdout)
@@ -70,9 +75,9 @@ class Checker:
             return "crash"
         return next((k for k in ("not loaded", "Sanitizer") if k in output), "differs")
 
-    def fails(self, text, frames, kind):
+    def fails(self, text, frames, kind, seed):
         with tempfile.TemporaryDirectory(prefix="beba-random-") as where:
-            return self.kind(*self.run(*write(where, "p", text, frames))) == kind
+            return self.kind(*self.run(*write(where, "p", text, frames), seed)) == kind
 
 
 def write(where, name, text, frames):
@@ -89,12 +94,12 @@ def one_seed(seed, checkers, small):
         for attempt in range(ATTEMPTS):
             text = generate.program(seed, attempt, small).text()
             files = write(where, str(seed), text, generate.frames(seed, text))
-            results = [(checkers[0].name, *checkers[0].run(*files))]
+            results = [(checkers[0].name, *checkers[0].run(*files, seed))]
             if results[0][1] != INVALID:
                 break
         else:
             return attempt, [("generate", 1, results[0][2])]
-        results += [(c.name, *c.run(*files)) for c in checkers[1:]]
+        results += [(c.name, *c.run(*files, seed)) for c in checkers[1:]]
     return attempt, results
 
 
@@ -104,11 +109,11 @@ def keep(seed, attempt, checker, status, what, args):
     where = args.minimise
     tree = generate.program(seed, attempt, bool(args.bpf))
     frames = generate.frames(seed, tree.text())
-    smaller = minimise.Minimiser(tree, frames, lambda t, f: checker.fails(t, f, kind),
+    smaller = minimise.Minimiser(tree, frames, lambda t, f: checker.fails(t, f, kind, seed),
                                   args.minimise_seconds)
     tree, frames = smaller.run()
     os.makedirs(where, exist_ok=True)
-    _, output = checker.run(*write(where, str(seed), tree.text(), frames))
+    _, output = checker.run(*write(where, str(seed), tree.text(), frames), seed)
     what = " ".join((output.splitlines() or [what])[0].split())[:70]
     write(where, str(seed), HEAD.format(seed=seed, what=what) + tree.text(), frames)
     print(f"# kept as {where}/{seed}.xfsm and .pcap, after {smaller.tried} tries: "
@@ -196,7 +201,7 @@ def main():
     args = args.parse_args()
     checkers = [Checker("interpreter", args.replay)] if args.replay else []
     if args.bpf:
-        checkers.append(Checker("kernel", args.bpf, between=["--"], timeout=300))
+        checkers.append(Checker("kernel", args.bpf, between=["--"], timeout=300, kernel=True))
     if not checkers:
         sys.exit("neither --replay nor --bpf: nothing to run")
     if args.bpf and not args.seconds:  # the same seeds again, in other builds
