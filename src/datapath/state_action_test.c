@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /* Packets in stateful tables: lookup, conditions, and each of BEBA's actions. */
-#include "state_fixture_test.h"
+#include "datapath/state_fixture_test.h"
 
 #include <pthread.h>
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /* Every STATE_MOD and PKTTMP_MOD, with each error and the order of checks. */
-#include "state_fixture_test.h"
+#include "datapath/state_fixture_test.h"
 
 #include "datapath/exec.h"
 

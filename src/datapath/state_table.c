@@ -204,9 +204,11 @@ void beba_state_sweep(struct beba_state_table *t, uint64_t now)
     buckets = t->ft->n_buckets * (elapsed / 1000) / (FLUSH_PERIOD / 1000);
     if (!buckets)
         return;
-    t->swept = now;
-    if (buckets > SWEEP_MOST)
+    t->swept = now - elapsed + buckets * (FLUSH_PERIOD / 1000) / t->ft->n_buckets * 1000;
+    if (buckets > SWEEP_MOST) {
         buckets = SWEEP_MOST;
+        t->swept = now;
+    }
     if (t->sweep >= t->ft->n_buckets)
         t->sweep = 0;
     cursor = (uint64_t)t->sweep * BEBA_FT_SLOTS;
