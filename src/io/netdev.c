@@ -319,8 +319,8 @@ int beba_netdevs_fd(const struct beba_netdevs *d)
     return d->watch;
 }
 
-/* 1 when there are bytes to look at, 0 when nothing has come. */
-static int receive(struct beba_netdevs *d)
+/* 0 with len bytes to look at, or -errno. */
+static int read_message(struct beba_netdevs *d)
 {
     ssize_t n;
 
@@ -329,14 +329,26 @@ static int receive(struct beba_netdevs *d)
     } while (n < 0 && errno == EINTR);
     d->at = 0;
     d->len = n > 0 ? (uint32_t)n : 0;
-    if (n < 0 && errno == ENOBUFS) {
-        int rc = compare(d);
+    return n < 0 ? -errno : 0;
+}
 
+/* 1 when there is something to look at, 0 when nothing has come. */
+static int receive(struct beba_netdevs *d)
+{
+    int rc = read_message(d);
+
+    if (rc == -EAGAIN)
+        return 0;
+    if (rc != -ENOBUFS)
         return rc ? rc : 1;
+    /* What is still queued is older than what asking will tell. */
+    while (rc != -EAGAIN) {
+        if (rc && rc != -ENOBUFS)
+            return rc;
+        rc = read_message(d);
     }
-    if (n < 0)
-        return errno == EAGAIN ? 0 : -errno;
-    return 1;
+    rc = compare(d);
+    return rc ? rc : 1;
 }
 
 static int look(struct beba_netdevs *d, struct beba_netdev_event *out)

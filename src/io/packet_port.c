@@ -29,7 +29,6 @@ enum {
     SLOTS_DEFAULT = 2048,
     SLOTS_MAX = 16384,
     RESERVE = BEBA_HEADROOM + 16, /* the tag and struct virtio_net_hdr */
-    ROOM_AFTER = BEBA_TAILROOM,   /* in a slot, or the packet goes into a buffer */
     LONGEST = 68 << 10,           /* of a packet in a buffer, with its rooms */
     BUFFERS = 16 * LONGEST,       /* for the long packets of one batch */
     QUEUED = 128 << 10,           /* bytes that wait to be sent */
@@ -229,16 +228,27 @@ static void put_tag(struct beba_packet *p, uint32_t status, uint16_t tpid, uint1
         hdr->csum_start = (uint16_t)(hdr->csum_start + 4);
 }
 
+/* A packet that fills its slot so far that it has no room behind it. */
+static void move_to_buffer(struct packet_port *s, struct beba_packet *p)
+{
+    uint8_t *data = s->buffers + s->buffers_used + RESERVE;
+
+    p->data = memcpy(data, p->data, p->len);
+    p->tailroom = BEBA_TAILROOM;
+    s->buffers_used += (RESERVE + p->len + BEBA_TAILROOM + 63) & ~(size_t)63;
+}
+
 static bool take_slot(struct packet_port *s, const struct tpacket2_hdr *h, struct beba_packet *p)
 {
-    uint32_t rooms = SLOT - h->tp_mac;
     struct virtio_net_hdr hdr;
 
     p->data = (uint8_t *)(uintptr_t)h + h->tp_mac;
     memcpy(&hdr, p->data - HDR, HDR);
     p->len = p->wire_len = h->tp_len;
     p->headroom = RESERVE;
-    p->tailroom = rooms - p->len;
+    p->tailroom = SLOT - h->tp_mac - p->len;
+    if (p->tailroom < BEBA_TAILROOM)
+        move_to_buffer(s, p);
     if (h->tp_len >= 14)
         put_tag(p, h->tp_status, h->tp_vlan_tpid, h->tp_vlan_tci, &hdr);
     return beba_port_take(&s->port, p, &hdr);
@@ -313,7 +323,7 @@ static unsigned receive(struct beba_port *port, struct beba_packet *packet, unsi
 
         if (!(status & TP_STATUS_USER))
             break;
-        if (status & TP_STATUS_COPY && s->buffers_used + LONGEST > BUFFERS)
+        if (s->buffers_used + LONGEST > BUFFERS)
             break;
         if (!now)
             now = beba_port_now(port);
