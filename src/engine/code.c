@@ -504,12 +504,12 @@ static struct code_stmt *stmts_code(struct build *b, struct code_stmt *out,
         out = stmts_code(b, out, &s->then, depth + 1);
         if (s->otherwise.n)
             out++;
-        branch->skip = (uint32_t)(out - branch) - 1;
+        branch->other = out;
         if (!s->otherwise.n)
             continue;
         branch = out - 1;
         out = stmts_code(b, out, &s->otherwise, depth + 1);
-        *branch = (struct code_stmt){.kind = STMT_SKIP, .skip = (uint32_t)(out - branch) - 1};
+        *branch = (struct code_stmt){.kind = STMT_SKIP, .other = out};
     }
     return out;
 }
@@ -764,17 +764,17 @@ static void table_code(struct build *b, struct code_table *out, const struct beb
     out->dflt = verdict_code(b, &t->dflt);
     out->n_rules = t->n_rules;
     beba_let_uses(t, b->use);
-    rules_code(b, out, t, &out->any);
+    rules_code(b, out, t, &out->rules[RULES_ANY]);
     out->sure_layers = beba_sure_layers(t);
     if (out->sure_layers == NEVER || t->n_rules > SURE_MAX)
         return;
     b->sure = b->forward = true;
     b->layers = out->sure_layers;
-    rules_code(b, out, t, &out->sure[true]);
+    rules_code(b, out, t, &out->rules[RULES_FORWARD]);
     b->forward = false;
-    out->sure[false] = out->sure[true];
+    out->rules[RULES_BACKWARD] = out->rules[RULES_FORWARD];
     if (t->lookup.kind == BEBA_KEY_CONNECTION)
-        rules_code(b, out, t, &out->sure[false]);
+        rules_code(b, out, t, &out->rules[RULES_BACKWARD]);
     b->sure = false;
 }
 

@@ -100,7 +100,7 @@ struct code_stmt {
     uint8_t size;  /* registers: bytes */
     uint32_t offset;
     uint32_t id;
-    uint32_t skip; /* IF that is false, SKIP: statements to leave out */
+    const struct code_stmt *other; /* where an IF goes on that is false, and a SKIP */
     const struct node *index[2];
     const struct node *value;
     struct code_verdict verdict;
@@ -126,6 +126,10 @@ struct code_rule {
     uint32_t n_body_lets;
     const struct beba_rule *source;
 };
+
+/* The same rules for every packet, and for those in which nothing that the rules read is absent:
+ * with nodes of less work, backward and forward. */
+enum rules_form { RULES_ANY, RULES_BACKWARD, RULES_FORWARD, N_FORMS };
 
 struct code_rules {
     struct code_rule *rule;
@@ -172,11 +176,8 @@ struct code_table {
     const uint8_t *regs_init;
     struct code_verdict no_key, full, dflt;
     uint32_t n_rules;
-    struct code_rules any; /* for every packet */
-    /* The same rules for packets with all these layers, in which nothing that the rules read is
-     * absent: with nodes of less work, backward and forward. NEVER (uses.h): there is no such form.
-     */
-    struct code_rules sure[2];
+    struct code_rules rules[N_FORMS];
+    /* Packets with these layers take the sure forms. NEVER (uses.h): there are none. */
     uint32_t sure_layers;
 };
 

@@ -436,11 +436,14 @@ static void let(struct exec *x, const struct code_stmt *s)
     struct beba_engine *e = x->e;
     struct beba_u128 v;
 
-    x->absent = false;
+    if (!SURE)
+        x->absent = false;
     v = s->value->width > 64 ? eval_wide(x, s->value) : beba_u128(0, eval(x, s->value));
     e->let[s->id] = v;
-    e->let_absent[s->id] = !SURE && x->absent;
     e->pending[s->id] = NULL;
+    if (SURE)
+        return;
+    e->let_absent[s->id] = x->absent;
     x->absent = outer;
 }
 

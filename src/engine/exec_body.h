@@ -273,14 +273,13 @@ APART static void run_stmt(struct exec *x, const struct code_stmt *s)
 /* Up to a verdict, or the end. */
 static void run_body(struct exec *x, const struct code_stmt *s)
 {
-    for (;; s++) {
+    for (;;) {
         bool truth;
 
         if (s->kind == BEBA_STMT_IF) {
             truth = eval(x, s->value) != 0;
             TRACE(beba_tracer_if(x->tracer, x, s, truth, s->depth));
-            if (!truth)
-                s += s->skip;
+            s = truth ? s + 1 : s->other;
             continue;
         }
         if (s->kind == BEBA_STMT_VERDICT) {
@@ -290,7 +289,7 @@ static void run_body(struct exec *x, const struct code_stmt *s)
         }
         switch (s->kind) {
         case STMT_SKIP:
-            s += s->skip;
+            s = s->other;
             continue;
         case STMT_END:
             return;
@@ -301,6 +300,7 @@ static void run_body(struct exec *x, const struct code_stmt *s)
             run_stmt(x, s);
         }
         TRACE(beba_tracer_stmt(x->tracer, x, s, s->depth));
+        s++;
     }
 }
 
@@ -566,8 +566,8 @@ APART static enum beba_reason lack_key(struct exec *x, const struct table *t)
     return BEBA_REASON_NO_KEY;
 }
 
-APART static enum beba_reason run_table(struct exec *x, const struct table *t,
-                                        const struct table_keys *keys)
+BEBA_INLINE enum beba_reason run_table(struct exec *x, const struct table *t,
+                                       const struct table_keys *keys)
 {
     const struct code_table *code = t->code;
     bool sure = !TRACED && !(code->sure_layers & ~x->p->h.layers);
@@ -589,7 +589,7 @@ APART static enum beba_reason run_table(struct exec *x, const struct table *t,
             return lack_key(x, t);
         entry = look_up(x);
     }
-    x->rules = sure ? &code->sure[x->forward] : &code->any;
+    x->rules = &code->rules[sure ? RULES_BACKWARD + x->forward : RULES_ANY];
     for (uint32_t i = 0; i < code->n_lets; i += LETS_SET)
         memcpy(&x->e->pending[i], &x->rules->lets[i], LETS_SET * sizeof(*x->e->pending));
     TRACE(beba_tracer_entries(x->tracer, x));
@@ -598,7 +598,7 @@ APART static enum beba_reason run_table(struct exec *x, const struct table *t,
     return reason;
 }
 
-BEBA_INLINE void find_headers(struct exec *x)
+static void find_headers(struct exec *x)
 {
     const struct beba_engine *e = x->e;
 
@@ -607,18 +607,15 @@ BEBA_INLINE void find_headers(struct exec *x)
         x->header[e->header[i]] = x->p->data + x->p->h.offset[e->header[i]];
 }
 
-/* A table whose keys were not taken early, or that may move headers. */
-APART static enum beba_reason run_odd_table(struct exec *x, const struct table *t,
-                                            const struct table_keys *early)
+/* Of an odd table: its keys were not taken early, or it may move headers. */
+APART static const struct table_keys *odd_keys(const struct exec *x, const struct table *t,
+                                               const struct table_keys *early,
+                                               struct table_keys *late)
 {
-    struct table_keys late;
-    enum beba_reason reason;
-
-    if (t->ft && !t->code->early)
-        table_keys_take(t, x->p, &late);
-    reason = run_table(x, t, t->code->early ? early : &late);
-    find_headers(x);
-    return reason;
+    if (!t->ft || t->code->early)
+        return early;
+    table_keys_take(t, x->p, late);
+    return late;
 }
 
 #if TRACED
@@ -631,6 +628,7 @@ void beba_exec_packet(struct beba_engine *e, struct beba_packet *p, const struct
 #endif
 {
     struct exec x;
+    struct table_keys late;
     enum beba_reason reason = BEBA_REASON_END;
     uint32_t i = 0, n_tables = e->p->n_tables;
     const struct table *t = e->table;
@@ -650,10 +648,13 @@ void beba_exec_packet(struct beba_engine *e, struct beba_packet *p, const struct
     result->first_mirror = e->mirrors.n;
     find_headers(&x);
     for (; i < n_tables && x.verdict == BEBA_VERDICT_NEXT; i++, t++) {
+        const struct table_keys *own = &keys[t->keys];
+
         if (__builtin_expect(t->odd, 0))
-            reason = run_odd_table(&x, t, &keys[t->keys]);
-        else
-            reason = run_table(&x, t, &keys[t->keys]);
+            own = odd_keys(&x, t, own, &late);
+        reason = run_table(&x, t, own);
+        if (__builtin_expect(t->odd, 0))
+            find_headers(&x);
     }
     if (x.verdict == BEBA_VERDICT_NEXT) {
         x.verdict = BEBA_VERDICT_PASS;
