@@ -22,7 +22,8 @@ int beba_state_table_open(struct beba_state_table *t, const char *file, uint32_t
                                 .n_states = 1,
                                 .capacity = capacity,
                                 .full = BEBA_FT_EVICT,
-                                .schema = schema};
+                                .schema = schema,
+                                .zeroed = true};
     int rc = beba_ft_open(&t->region, file, &desc, &t->ft, err);
 
     if (rc == -ESTALE && file && !unlink(file)) /* of other scopes: what it holds means nothing */

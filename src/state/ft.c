@@ -82,7 +82,7 @@ int beba_ft_new(void *mem, size_t size, const struct beba_ft_desc *desc, const u
         return beba_error_set(err, -EINVAL, "the flow table needs %" PRIu64 " bytes aligned to 64",
                               layout.size);
     memset(ft, 0, layout.buckets);
-    for (uint64_t i = 0; i < layout.n_buckets; i++)
+    for (uint64_t i = 0; i < layout.n_buckets && !desc->zeroed; i++)
         memset((uint8_t *)mem + layout.buckets + i * layout.shape.bucket_size, 0,
                sizeof(struct beba_ft_bucket));
     ft->version = BEBA_FT_VERSION;

@@ -38,6 +38,7 @@ struct beba_ft_desc {
     uint64_t capacity; /* most entries, 1..2^32-1; the region has room for more slots than that */
     enum beba_ft_full full;
     const char *schema; /* text that names key fields, states and registers; NUL-terminated */
+    bool zeroed;        /* the memory of a new table is zeros: pages are taken only as flows come */
 };
 
 /* An entry. The key follows, padded to 8 bytes, then the registers, padded to 8. */
