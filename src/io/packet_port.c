@@ -35,6 +35,7 @@ enum {
     SEND_AT_ONCE = 4096,          /* packets this long are not copied first */
     RECEIVE_BUFFER = 8 << 20,     /* of long packets in the socket */
     SEND_BUFFER = 4 << 20,
+    IDLE = 8, /* recvs that find nothing until the socket is asked why */
     HDR = sizeof(struct virtio_net_hdr),
 };
 
@@ -44,7 +45,7 @@ struct packet_port {
     uint32_t slots;
     uint8_t *ring;
     uint32_t at, held; /* the next slot; so many before it are in use */
-    bool idle;         /* the last recv found nothing */
+    uint32_t idle;     /* recvs in a row that found nothing */
     uint8_t *buffers;
     size_t buffers_used;
 
@@ -115,13 +116,14 @@ static int make_ring(struct packet_port *s)
 }
 
 /* All who open this interface in this process share the flows. */
-static int join_fanout(struct packet_port *s)
+static int join_fanout(struct packet_port *s, const char **step)
 {
     uint32_t group = (uint32_t)getpid() * 31u + (uint32_t)s->port.ifindex;
     uint32_t value = (group & 0xffff) | (uint32_t)PACKET_FANOUT_HASH << 16;
 
     if (s->port.opts.n_queues < 2)
         return 0;
+    *step = "share the interface's flows among queues (older kernels want it to be up)";
     return set(s->port.fd, PACKET_FANOUT, (int)value);
 }
 
@@ -159,7 +161,7 @@ static int open_rx(struct packet_port *s, const char **step)
     *step = "receive from the interface";
     rc = bind_to(s->port.fd, s->port.ifindex, ETH_P_ALL);
     if (!rc)
-        rc = join_fanout(s);
+        rc = join_fanout(s, step);
     if (!rc && !s->no_promisc &&
         setsockopt(s->port.fd, SOL_PACKET, PACKET_ADD_MEMBERSHIP, &promisc, sizeof(promisc)))
         rc = -errno;
@@ -343,9 +345,9 @@ static unsigned receive(struct beba_port *port, struct beba_packet *packet, unsi
     }
     if (n)
         beba_port_becomes(port, BEBA_PORT_READY);
-    else if (!s->held && s->idle)
+    s->idle = s->held ? 0 : s->idle + 1;
+    if (s->idle % IDLE == IDLE - 1)
         see_error(s);
-    s->idle = !s->held;
     if (!n)
         release(port);
     return n;

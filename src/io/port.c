@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <net/if.h>
+#include <net/if_arp.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -112,6 +113,10 @@ int beba_port_find(struct beba_port *port, const char *name, struct beba_error *
         return rc;
     }
     port->ifindex = req.ifr_ifindex;
+    if (ioctl(port->control, SIOCGIFHWADDR, &req))
+        return beba_error_set(err, -errno, "cannot find the interface: %s", strerror(errno));
+    if (req.ifr_hwaddr.sa_family != ARPHRD_ETHER && req.ifr_hwaddr.sa_family != ARPHRD_LOOPBACK)
+        return beba_error_set(err, -ENOTSUP, "the interface's packets are not Ethernet's");
     return 0;
 }
 

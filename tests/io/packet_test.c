@@ -2,6 +2,8 @@
 /* Ports on veth pairs: what is on the wire on one side is what the port gives, and the reverse. */
 #include "io/live.h"
 
+#include <inttypes.h>
+
 static uint8_t frame[FRAME], got[FRAME];
 static struct beba_packet packet[BEBA_PORT_BATCH];
 
@@ -490,6 +492,82 @@ static void queues_share_flows(void **state)
     unmake("a0");
 }
 
+/* Several queues of an interface that is down, which then comes up. */
+static void queues_of_one_that_is_down(void **state)
+{
+    struct beba_port *port[2];
+    unsigned all = 0;
+    int raw;
+
+    (void)state;
+    run("ip link add a0 type veth peer name b0");
+    for (unsigned i = 0; i < 2; i++)
+        port[i] = port_open_n("a0", i, 2);
+    run("ip link set a0 up && ip link set b0 up");
+    raw = raw_open("b0");
+    fill_frame(frame, 60);
+    for (unsigned i = 0; i < 100; i++)
+        raw_send(raw, NULL, frame, 60);
+    for (unsigned k = 0; k < 20; k++)
+        all += port_recv(port[k % 2], packet, BEBA_PORT_BATCH, 20);
+    assert_int_equal(all, 100);
+    for (unsigned i = 0; i < 2; i++)
+        beba_port_close(port[i], NULL);
+    close(raw);
+    unmake("a0");
+}
+
+/* OpenFlow's queues are classes of the interface's queueing discipline. */
+static void queues_are_classes(void **state)
+{
+    struct beba_packet p = {.data = frame, .len = 60, .wire_len = 60};
+    struct beba_port *port;
+    char line[256];
+    uint64_t sent = 0;
+    FILE *f;
+
+    (void)state;
+    make_pair("a0", "b0");
+    if (system("tc qdisc add dev a0 root handle 1: htb default 1 2>/dev/null && "
+               "tc class add dev a0 parent 1: classid 1:1 htb rate 1gbit && "
+               "tc class add dev a0 parent 1: classid 1:6 htb rate 1gbit")) {
+        printf("SKIPPED: no HTB here\n");
+        unmake("a0");
+        return;
+    }
+    port = port_open("a0");
+    fill_frame(frame, 60);
+    for (unsigned i = 0; i < 30; i++)
+        beba_port_send(port, i % 3 ? 5 : 0, &p);
+    beba_port_flush(port);
+    f = popen("tc -s class show dev a0 classid 1:6", "r");
+    assert_non_null(f);
+    while (fgets(line, sizeof(line), f)) {
+        if (sscanf(line, " Sent %*u bytes %" SCNu64 " pkt", &sent) == 1)
+            break;
+    }
+    pclose(f);
+    assert_int_equal(sent, 20);
+    beba_port_close(port, NULL);
+    unmake("a0");
+}
+
+static void others_than_ethernet_are_refused(void **state)
+{
+    struct beba_port_opts opts = {0};
+    struct beba_error err = {0};
+    struct beba_port *port;
+
+    (void)state;
+    if (system("ip tuntap add mode tun name tun9 2>/dev/null")) {
+        printf("SKIPPED: no TUN here\n");
+        return;
+    }
+    assert_int_equal(beba_port_open("tun9", &opts, &port, &err), -ENOTSUP);
+    assert_non_null(strstr(err.what, "not Ethernet"));
+    unmake("tun9");
+}
+
 static int tests(void)
 {
     const struct CMUnitTest all[] = {
@@ -504,6 +582,9 @@ static int tests(void)
         cmocka_unit_test(down_up_and_gone),
         cmocka_unit_test(a_port_that_is_down_can_be_opened),
         cmocka_unit_test(queues_share_flows),
+        cmocka_unit_test(queues_of_one_that_is_down),
+        cmocka_unit_test(queues_are_classes),
+        cmocka_unit_test(others_than_ethernet_are_refused),
     };
 
     return cmocka_run_group_tests(all, NULL, NULL);
