@@ -143,7 +143,7 @@ static int answer(const struct opts *o, int fd)
         struct beba_strbuf out = {0};
         json_t *v = json_loadb(line, (size_t)n, 0, NULL);
 
-        rc = CLI_OK;
+        rc = v ? CLI_OK : cli_fail_with("the switch's answer is no JSON");
         end = !v || last_line(o, v, &rc);
         if (o->json && !end)
             beba_strbuf_add(&out, line, (size_t)n);

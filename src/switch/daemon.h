@@ -35,7 +35,7 @@ struct beba_daemon {
     struct beba_metrics *metrics;
     uint64_t datapath_id;
     uint64_t started; /* ns, CLOCK_MONOTONIC */
-    uint64_t lost_at; /* ms, of the loop: since when no controller answers; 0: one does */
+    uint64_t lost_at; /* ms, of the loop: when a controller was last seen */
     bool standalone;  /* forwards by itself now */
 };
 

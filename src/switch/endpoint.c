@@ -72,7 +72,7 @@ static void dial_later(struct beba_endpoint *e)
     if (e->closing)
         return;
     uv_timer_start(&e->timer, on_timer, e->delay, 0);
-    e->delay = e->delay * 2 > DELAY_MAX ? DELAY_MAX : e->delay * 2;
+    e->delay = e->delay * 3 / 2 > DELAY_MAX ? DELAY_MAX : e->delay * 3 / 2;
 }
 
 /* The first failure is told, then one in sixteen: dialling goes on for days. */
@@ -132,9 +132,9 @@ static void on_closed(void *arg, struct beba_conn *c, const char *why)
         e->n_connected--;
     if (l->session)
         e->opts.events.closed(l->session, why);
-    else
-        beba_log_limited(e->opts.log, &e->limit, dialled ? BEBA_LOG_DEBUG : BEBA_LOG_WARNING,
-                         "%s: %s: %s", e->opts.address.text, beba_conn_peer(c), why);
+    else if (!dialled)
+        beba_log_limited(e->opts.log, &e->limit, BEBA_LOG_WARNING, "%s: %s: %s",
+                         e->opts.address.text, beba_conn_peer(c), why);
     if (dialled) {
         e->dialled = NULL;
         uv_timer_stop(&e->timer);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /* Where connections come from: addresses that are dialled until somebody answers, and again when
- * the connection is lost (within a second, then after 1, 2, 4, 8 seconds), and addresses that are
- * listened on (at most BEBA_ENDPOINT_CONNS at a time). Used by the loop's thread. */
+ * the connection is lost (after half a second, then half as long again each time, up to 8 seconds),
+ * and addresses that are listened on (at most BEBA_ENDPOINT_CONNS at a time). Used by the loop's
+ * thread. */
 #ifndef BEBA_SWITCH_ENDPOINT_H
 #define BEBA_SWITCH_ENDPOINT_H
 

@@ -84,9 +84,15 @@ static struct beba_dp_flow_filter filter_of(const struct beba_of_flow_request *r
                                         .match = r->match};
 }
 
+static bool is_plain(const struct beba_job *job)
+{
+    return !job->session->codec.seen_beba;
+}
+
 static bool add_flow(void *arg, const struct beba_dp_flow *f)
 {
     struct beba_job *job = arg;
+    struct beba_arena arena = {0};
     struct beba_of_flow_stats stats = {.table = f->table,
                                        .priority = f->priority,
                                        .idle_timeout = f->idle_timeout,
@@ -99,7 +105,12 @@ static bool add_flow(void *arg, const struct beba_dp_flow *f)
                                        .match = f->match,
                                        .instructions = f->instructions};
 
+    if (is_plain(job)) {
+        stats.match = beba_plain_match(&arena, stats.match);
+        stats.instructions = beba_plain_instructions(&arena, stats.instructions);
+    }
     beba_of_reply_add(&job->reply, &stats);
+    beba_arena_free(&arena);
     return !beba_session_job_full(job);
 }
 
@@ -208,6 +219,22 @@ static bool add_group_stats(struct beba_job *job, const struct beba_dp_group *g)
     return true;
 }
 
+static void add_group_desc(struct beba_job *job, const struct beba_dp_group *g)
+{
+    struct beba_of_group_desc desc = {g->type, g->group, g->n_buckets, g->bucket};
+    struct beba_arena arena = {0};
+    struct beba_of_bucket *plain = NULL;
+
+    if (is_plain(job))
+        plain = beba_arena_copy(&arena, g->bucket, g->n_buckets * sizeof(*plain));
+    for (uint32_t i = 0; plain && i < g->n_buckets; i++)
+        plain[i].actions = beba_plain_actions(&arena, &plain[i].actions);
+    if (plain)
+        desc.bucket = plain;
+    beba_of_reply_add(&job->reply, &desc);
+    beba_arena_free(&arena);
+}
+
 static bool step_groups(struct beba_job *job)
 {
     struct beba_dp_group g;
@@ -216,9 +243,7 @@ static bool step_groups(struct beba_job *job)
         if (!beba_dp_group_next(dp_of(job), &job->cursor, job->now, &g))
             return true;
         if (job->request.type == OFPMP_GROUP_DESC) {
-            struct beba_of_group_desc desc = {g.type, g.group, g.n_buckets, g.bucket};
-
-            beba_of_reply_add(&job->reply, &desc);
+            add_group_desc(job, &g);
         } else if (job->request.group == OFPG_ALL || job->request.group == g.group) {
             add_group_stats(job, &g);
         }

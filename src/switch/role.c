@@ -147,6 +147,8 @@ void beba_agent_removed(void *arg, const struct beba_dp_removed *r)
 {
     struct beba_agent *a = arg;
     struct beba_of_msg m = {.version = OFP_VERSION, .type = OFPT_FLOW_REMOVED};
+    struct beba_arena arena = {0};
+    struct beba_of_match plain;
 
     m.flow_removed = (struct beba_of_flow_removed){.cookie = r->cookie,
                                                    .packets = r->packets,
@@ -158,10 +160,13 @@ void beba_agent_removed(void *arg, const struct beba_dp_removed *r)
                                                    .reason = r->reason,
                                                    .table = r->table,
                                                    .match = *r->match};
+    plain = *beba_plain_match(&arena, r->match);
     for (struct beba_session *s = a->first; s; s = s->next) {
         if (!wants(s, s->async.flow_removed, r->reason))
             continue;
+        m.flow_removed.match = s->codec.seen_beba ? *r->match : plain;
         beba_session_send(s, &m, BEBA_CONN_NOTICE);
         a->stats.flow_removed++;
     }
+    beba_arena_free(&arena);
 }

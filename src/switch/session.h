@@ -99,6 +99,15 @@ bool beba_session_step_features(struct beba_job *job);
 int beba_session_set_features(struct beba_session *s, const struct beba_of_request *r,
                               struct beba_of_error *err);
 
+/* What a controller is shown that has not used the BEBA extension: without its fields, actions and
+ * instructions. Memory is the arena's; where nothing is left out, *in is what comes back. */
+const struct beba_of_match *beba_plain_match(struct beba_arena *arena,
+                                             const struct beba_of_match *in);
+const struct beba_of_instructions *beba_plain_instructions(struct beba_arena *arena,
+                                                           const struct beba_of_instructions *in);
+struct beba_of_actions beba_plain_actions(struct beba_arena *arena,
+                                          const struct beba_of_actions *in);
+
 void beba_session_bundles_drop(struct beba_session *s);
 /* FLOW_REMOVED, by the datapath. */
 void beba_agent_removed(void *arg, const struct beba_dp_removed *removed);

@@ -2,6 +2,7 @@
 #include "switch/switch.h"
 #include "base/error.h"
 #include "switch/daemon.h"
+#include "switch/standalone.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -14,8 +15,7 @@
 enum {
     EXPIRE_MS = 100,
     SLOW_MS = 1000,
-    EVENTS = 1024,   /* taken at once, before connections get their turn */
-    FAIL_MS = 15000, /* without a controller, until the switch forwards by itself */
+    EVENTS = 1024, /* taken at once, before connections get their turn */
 };
 
 /* --- what happens ------------------------------------------------------------------------------
@@ -53,6 +53,10 @@ static void on_port(void *arg, uint8_t reason, const struct beba_swport *port)
 
     if (d->agent)
         beba_agent_port_changed(d->agent, reason, port);
+    if (reason != OFPPR_MODIFY && d->standalone && !d->stopping) {
+        d->standalone = false; /* set up anew for the ports that there are */
+        d->lost_at = 0;
+    }
     snprintf(text, sizeof(text), "{\"event\": \"port %s\", \"port\": %u, \"up\": %s}", what[reason],
              port->number,
              port->of.state & OFPPS_LIVE && reason != OFPPR_DELETE ? "true" : "false");
@@ -83,11 +87,59 @@ static void on_expire(uv_timer_t *t)
     on_settle(d);
 }
 
+/* Whether a controller that the switch dials answers; *dialled: there is one to be dialled. */
+static bool controlled(const struct beba_daemon *d, bool *dialled)
+{
+    bool connected = false;
+
+    *dialled = false;
+    for (unsigned i = 0; i < d->n_endpoints; i++) {
+        if (beba_endpoint_address(d->endpoint[i])->passive)
+            continue;
+        *dialled = true;
+        connected |= beba_endpoint_connected(d->endpoint[i]) > 0;
+    }
+    return connected;
+}
+
+static void forward_alone(struct beba_daemon *d, uint16_t priority)
+{
+    struct beba_of_error err = {0};
+
+    d->standalone = !beba_standalone_begin(d->dp, d->ports, priority, &err);
+    if (d->standalone)
+        beba_log(&d->log, BEBA_LOG_NOTICE, "no controller: forwarding by learned addresses");
+    else
+        beba_log(&d->log, BEBA_LOG_ERROR, "cannot forward without a controller: %s", err.what);
+}
+
+/* Three times as long as a controller may be silent, and the switch forwards by itself; at once
+ * where it has none to dial. */
+static void check_controllers(struct beba_daemon *d)
+{
+    uint64_t now = uv_now(&d->loop);
+    bool dialled;
+
+    if (!d->opts->standalone)
+        return;
+    if (controlled(d, &dialled)) {
+        d->lost_at = now;
+        if (d->standalone) {
+            beba_standalone_end(d->dp);
+            beba_log(&d->log, BEBA_LOG_NOTICE, "a controller answers: it forwards again");
+        }
+        d->standalone = false;
+    } else if (!d->standalone && (!dialled || now - d->lost_at > 3ull * d->opts->probe)) {
+        forward_alone(d, dialled ? UINT16_MAX : 0);
+    }
+}
+
 static void on_slow(uv_timer_t *t)
 {
     struct beba_daemon *d = t->data;
     struct beba_error err;
 
+    check_controllers(d);
     beba_ports_retry(d->ports);
     if (d->save && beba_save_rewrite(d->save, false, &err))
         beba_log(&d->log, BEBA_LOG_ERROR, "%s: %s", err.where, err.what);
@@ -361,6 +413,8 @@ int beba_switch_run(const struct beba_switch_opts *opts, struct beba_error *err)
     if (!r) {
         beba_log(&d->log, BEBA_LOG_NOTICE, "datapath %016llx is ready: %u workers",
                  (unsigned long long)d->datapath_id, opts->workers);
+        d->lost_at = uv_now(&d->loop);
+        check_controllers(d);
         beba_notify("READY=1");
         uv_run(&d->loop, UV_RUN_DEFAULT);
     }
