@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum { GUESS = 32 }; /* most of what is printed fits: then it is formatted once */
+
 void beba_strbuf_free(struct beba_strbuf *b)
 {
     free(b->s);
@@ -62,6 +64,17 @@ void beba_strbuf_putc(struct beba_strbuf *b, char c)
     beba_strbuf_add(b, &c, 1);
 }
 
+void beba_strbuf_put_u64(struct beba_strbuf *b, uint64_t v)
+{
+    char text[20], *at = text + sizeof(text);
+
+    do {
+        *--at = (char)('0' + v % 10);
+        v /= 10;
+    } while (v);
+    beba_strbuf_add(b, at, (size_t)(text + sizeof(text) - at));
+}
+
 void beba_strbuf_pad(struct beba_strbuf *b, char c, size_t n)
 {
     if (!room(b, n))
@@ -78,12 +91,16 @@ void beba_strbuf_printf(struct beba_strbuf *b, const char *fmt, ...)
 
     va_start(ap, fmt);
     va_copy(again, ap);
-    n = vsnprintf(NULL, 0, fmt, ap);
-    if (n < 0) {
-        b->failed = true;
-    } else if (room(b, (size_t)n)) {
+    n = room(b, GUESS) ? vsnprintf(b->s + b->len, b->cap - b->len, fmt, ap) : -1;
+    if (n >= 0 && b->len + (size_t)n < b->cap) {
+        b->len += (size_t)n;
+    } else if (n >= 0 && room(b, (size_t)n)) {
         vsnprintf(b->s + b->len, (size_t)n + 1, fmt, again);
         b->len += (size_t)n;
+    } else {
+        b->failed = true;
+        if (b->s)
+            b->s[b->len] = '\0';
     }
     va_end(again);
     va_end(ap);

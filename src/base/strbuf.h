@@ -17,6 +17,7 @@ void beba_strbuf_clear(struct beba_strbuf *b); /* len = 0, memory kept */
 void beba_strbuf_add(struct beba_strbuf *b, const char *s, size_t n);
 void beba_strbuf_puts(struct beba_strbuf *b, const char *s);
 void beba_strbuf_putc(struct beba_strbuf *b, char c);
+void beba_strbuf_put_u64(struct beba_strbuf *b, uint64_t v);   /* in decimal */
 void beba_strbuf_pad(struct beba_strbuf *b, char c, size_t n); /* c, n times */
 void beba_strbuf_printf(struct beba_strbuf *b, const char *fmt, ...)
     __attribute__((format(printf, 2, 3)));

@@ -75,6 +75,27 @@ static void after_a_failure_nothing_is_added(void **state)
     assert_false(b.failed);
 }
 
+static void numbers_and_what_does_not_fit_at_once(void **state)
+{
+    struct beba_strbuf b = {0};
+
+    (void)state;
+    beba_strbuf_put_u64(&b, 0);
+    beba_strbuf_putc(&b, ' ');
+    beba_strbuf_put_u64(&b, UINT64_MAX);
+    assert_string_equal(b.s, "0 18446744073709551615");
+    for (unsigned n = 0; n < 700; n += 7) { /* ends before, at and after the room there is */
+        beba_strbuf_clear(&b);
+        beba_strbuf_pad(&b, 'x', n);
+        beba_strbuf_printf(&b, "%0100d|%s", 7, "end");
+        assert_int_equal(b.len, n + 104);
+        assert_int_equal(strlen(b.s), b.len);
+        assert_string_equal(b.s + n + 99, "7|end");
+    }
+    assert_false(b.failed);
+    beba_strbuf_free(&b);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -82,6 +103,7 @@ int main(void)
         cmocka_unit_test(every_length_fits),
         cmocka_unit_test(bytes_may_be_zero),
         cmocka_unit_test(after_a_failure_nothing_is_added),
+        cmocka_unit_test(numbers_and_what_does_not_fit_at_once),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -5,16 +5,46 @@
 
 #include <string.h>
 
+/* Three digits of up to 120 s, as %.3g has them: a million flows have two or three each. */
+static void seconds(struct beba_strbuf *out, uint64_t ns)
+{
+    char text[16];
+    uint64_t unit = 1000, rest;
+    unsigned digits = 6, n;
+
+    while ((ns + unit / 2) / unit > 999) {
+        unit *= 10;
+        digits--;
+    }
+    rest = (ns + unit / 2) / unit; /* of units, of which a second has 10^digits */
+    for (n = 0, unit = 1; n < digits; n++)
+        unit *= 10;
+    beba_strbuf_put_u64(out, rest / unit);
+    rest %= unit;
+    for (n = 1; rest; rest %= unit) {
+        unit /= 10;
+        text[n++] = (char)('0' + rest / unit);
+    }
+    text[0] = '.';
+    if (n > 1)
+        beba_strbuf_add(out, text, n);
+}
+
 void cli_span(struct beba_strbuf *out, uint64_t ns)
 {
     double s = (double)ns / (double)BEBA_NS_PER_SEC;
     uint64_t minutes = (uint64_t)(s / 60);
 
-    if (s >= 120)
+    if (s >= 120) {
         beba_strbuf_printf(out, "%llum%02.0fs", (unsigned long long)minutes,
                            s - 60.0 * (double)minutes);
+        return;
+    }
+    if (ns >= 100000)
+        seconds(out, ns);
     else
-        beba_strbuf_printf(out, "%.3gs", s);
+        beba_strbuf_printf(out, "%.3g", s);
+    beba_strbuf_putc(out, 's');
 }
 
 uint64_t cli_since(uint64_t now, uint64_t then)
@@ -30,10 +60,17 @@ const char *cli_state_name(const struct beba_table *t, uint32_t state)
 void cli_flow_print(struct beba_strbuf *out, const struct beba_table *t, const struct beba_flow *f,
                     uint64_t now)
 {
-    beba_strbuf_printf(out, "  %-8s ", cli_state_name(t, f->state));
+    const char *state = cli_state_name(t, f->state);
+    size_t len = strlen(state);
+
+    beba_strbuf_puts(out, "  ");
+    beba_strbuf_add(out, state, len);
+    beba_strbuf_pad(out, ' ', len < 8 ? 9 - len : 1);
     beba_key_print(out, &t->lookup, f->key);
     for (uint32_t i = 0; i < t->n_regs; i++) {
-        beba_strbuf_printf(out, "  %s=", t->reg[i].name);
+        beba_strbuf_puts(out, "  ");
+        beba_strbuf_puts(out, t->reg[i].name);
+        beba_strbuf_putc(out, '=');
         beba_value_print(out, t->reg[i].type, beba_flow_reg(t, f, i));
     }
     beba_strbuf_puts(out, "  in state ");

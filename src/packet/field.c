@@ -164,8 +164,11 @@ uint32_t beba_layer_excludes(enum beba_layer layer)
 
 static void print_ip4(struct beba_strbuf *out, uint64_t v)
 {
-    beba_strbuf_printf(out, "%u.%u.%u.%u", (unsigned)(v >> 24 & 255), (unsigned)(v >> 16 & 255),
-                       (unsigned)(v >> 8 & 255), (unsigned)(v & 255));
+    for (unsigned shift = 32; shift; shift -= 8) {
+        beba_strbuf_put_u64(out, v >> (shift - 8) & 255);
+        if (shift > 8)
+            beba_strbuf_putc(out, '.');
+    }
 }
 
 static void print_ip6(struct beba_strbuf *out, struct beba_u128 v)
@@ -219,5 +222,5 @@ void beba_value_print(struct beba_strbuf *out, struct beba_type type, struct beb
     if (v.hi)
         beba_strbuf_printf(out, "0x%" PRIx64 "%016" PRIx64, v.hi, v.lo);
     else
-        beba_strbuf_printf(out, "%" PRIu64, v.lo);
+        beba_strbuf_put_u64(out, v.lo);
 }

@@ -83,7 +83,9 @@ void beba_key_print(struct beba_strbuf *out, const struct beba_key *key, const u
         return;
     }
     for (unsigned i = 0; beba_key_field(key, bytes, i, &name, &type, &value); i++) {
-        beba_strbuf_printf(out, "%s%s=", i ? ", " : "", name);
+        beba_strbuf_puts(out, i ? ", " : "");
+        beba_strbuf_puts(out, name);
+        beba_strbuf_putc(out, '=');
         beba_value_print(out, type, value);
     }
 }
