@@ -72,7 +72,7 @@ uint64_t beba_port_now(const struct beba_port *port);
 BEBA_INLINE void beba_port_fresh(const struct beba_port *port, uint64_t now, struct beba_packet *p)
 {
     p->link = BEBA_LINK_ETHERNET;
-    p->segment = 0;
+    p->segment = p->inner = 0;
     p->now = now;
     p->metadata = p->tunnel_id = 0;
     p->in_port = p->in_phy_port = port->opts.number;

@@ -33,7 +33,7 @@ static int complete(struct beba_packet *p, uint32_t start, uint32_t offset)
     return 0;
 }
 
-/* A train, unless its headers are not where the sender says: then it is one inside a tunnel. */
+/* A train, or one in a tunnel when the checksum is not of the headers found first. */
 static int make_train(struct beba_packet *p, const struct virtio_net_hdr *hdr)
 {
     struct beba_train t;
@@ -46,11 +46,15 @@ static int make_train(struct beba_packet *p, const struct virtio_net_hdr *hdr)
         return -EINVAL;
     p->segment = hdr->gso_size;
     rc = beba_train_look(p, &t);
-    if (!rc && t.l4 != hdr->csum_start)
-        rc = -EINVAL;
-    if (rc)
-        p->segment = 0;
-    return rc;
+    if (!rc && t.l4 == hdr->csum_start)
+        return 0;
+    if (hdr->csum_start < p->len && p->len - hdr->csum_start <= UINT16_MAX) {
+        p->inner = (uint16_t)(p->len - hdr->csum_start);
+        if (!beba_train_look(p, &t))
+            return 0;
+    }
+    p->segment = p->inner = 0;
+    return -EINVAL;
 }
 
 int beba_offload_finish(struct beba_packet *p, const struct virtio_net_hdr *hdr)

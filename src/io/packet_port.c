@@ -435,7 +435,7 @@ static bool fits(const struct packet_port *s, const struct beba_train *t)
 
     if (ioctl(s->port.control, SIOCGIFNAME, &req) || ioctl(s->port.control, SIOCGIFMTU, &req))
         return true; /* sending will say why not */
-    return t->headers - t->ip + t->packet->segment <= (uint32_t)req.ifr_mtu;
+    return t->headers - (t->outer ? t->outer : t->ip) + t->packet->segment <= (uint32_t)req.ifr_mtu;
 }
 
 static void cut_train(struct packet_port *s, const struct beba_train *t)

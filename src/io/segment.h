@@ -12,13 +12,17 @@ struct beba_train {
     uint32_t ip, l4;  /* offsets of the IP and the TCP or UDP header */
     uint32_t headers; /* bytes before the payload */
     uint32_t payload;
-    uint32_t n; /* segments, >= 1 */
+    uint32_t n;       /* segments, >= 1 */
+    uint32_t outer;   /* in a tunnel: offset of the outer IP header; else 0 */
+    uint32_t carrier; /* and of the UDP or GRE header behind that */
     bool tcp, ip6;
+    bool udp;   /* the carrier is UDP */
     bool plain; /* only VLAN tags before the IP header: the kernel can cut it */
 };
 
 /* What a packet is cut into; it need not be parsed. -EINVAL: neither TCP nor UDP over IP (behind
- * tags, labels, a provider's addresses), a fragment, its payload is not all there, segment is 0. */
+ * tags, labels, a provider's addresses; with packet->inner, in a tunnel over UDP, GRE or IP), a
+ * fragment, its payload is not all there, segment is 0. */
 int beba_train_look(const struct beba_packet *packet, struct beba_train *out);
 /* Writes segment i < n: headers with lengths, IPv4 identification, sequence number, flags and
  * checksums of its own. Returns its bytes, or 0 when size is too small for it. */

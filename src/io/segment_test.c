@@ -4,6 +4,7 @@
 #include "io/offload.h"
 #include "io/segment.h"
 #include "packet/bytes.h"
+#include "packet/checksum.h"
 
 #include <errno.h>
 
@@ -143,6 +144,102 @@ static void udp_is_cut(void **state)
     cut_and_check(&p, false);
 }
 
+/* Puts n bytes of headers, the last of them an IP header's carrier, before a whole packet. */
+static struct beba_packet wrap(const struct beba_packet *inside, bool ip6, uint8_t proto,
+                               const uint8_t *carrier, uint32_t n, bool ethernet)
+{
+    static uint8_t wrapped[ROOM];
+    uint32_t skip = ethernet ? 0 : 14, ip = ip6 ? 40 : 20, rest = inside->len - skip;
+    struct beba_packet p = {.data = wrapped, .len = 14 + ip + n + rest};
+
+    p.wire_len = p.len;
+    memset(wrapped, 0, 14 + ip);
+    wrapped[5] = 9;
+    beba_store16(wrapped + 12, ip6 ? 0x86dd : 0x0800);
+    wrapped[14] = ip6 ? 0x60 : 0x45;
+    if (ip6) {
+        beba_store16(wrapped + 18, (uint16_t)(n + rest));
+        wrapped[20] = proto;
+        wrapped[37] = 7;
+        wrapped[53] = 8;
+    } else {
+        beba_store16(wrapped + 16, (uint16_t)(ip + n + rest));
+        wrapped[23] = proto;
+        wrapped[29] = 7;
+        wrapped[33] = 8;
+    }
+    memcpy(wrapped + 14 + ip, carrier, n);
+    memcpy(wrapped + 14 + ip + n, inside->data + skip, rest);
+    return p;
+}
+
+static void trains_in_tunnels_are_cut(void **state)
+{
+    /* VXLAN without and with a checksum, GRE with one and a key, IP in IP */
+    static const struct {
+        uint8_t proto, n, bytes[16];
+        bool ip6, ethernet;
+    } tunnels[] = {
+        {17, 16, {0, 9, 0x12, 0xb5, 0, 0, 0, 0, 8}, false, true},
+        {17, 16, {0, 9, 0x12, 0xb5, 0, 0, 1, 1, 8}, false, true},
+        {17, 16, {0, 9, 0x12, 0xb5, 0, 0, 1, 1, 8}, true, true},
+        {47, 12, {0xa0, 0, 8, 0, 1, 1, 0, 0, 0, 0, 0, 5}, false, false},
+        {47, 4, {0, 0, 0x65, 0x58}, true, true},
+        {4, 0, {0}, false, false},
+    };
+
+    (void)state;
+    for (size_t k = 0; k < sizeof(tunnels) / sizeof(*tunnels); k++) {
+        struct beba_packet inside = build_tcp(PAYLOAD), p;
+        uint32_t ip = 14 + (tunnels[k].ip6 ? 40 : 20), seen = 0,
+                 skip = tunnels[k].ethernet ? 14 : 0;
+        struct beba_train t;
+
+        p = wrap(&inside, tunnels[k].ip6, tunnels[k].proto, tunnels[k].bytes, tunnels[k].n,
+                 tunnels[k].ethernet);
+        p.segment = SEGMENT;
+        p.inner = 20 + PAYLOAD;
+        assert_int_equal(beba_train_look(&p, &t), 0);
+        assert_int_equal(t.n, 3);
+        assert_false(t.plain);
+        for (uint32_t i = 0; i < t.n; i++) {
+            uint32_t len = beba_train_cut(&t, i, out, sizeof(out)), part = len - t.headers;
+            struct beba_packet q = {.data = out, .len = len, .wire_len = len};
+            struct beba_packet in = {.data = out + ip + tunnels[k].n + skip,
+                                     .len = len - ip - tunnels[k].n - skip,
+                                     .link = BEBA_LINK_IP};
+            unsigned present;
+
+            beba_packet_parse(&q);
+            assert_int_equal(q.h.flaws, 0);
+            assert_int_equal(q.h.l3_end, len);
+            assert_int_equal(beba_packet_checksums(&q, &present), 0);
+            assert_int_equal(present & 1, !tunnels[k].ip6);
+            assert_int_equal(present >> 1 & 1, tunnels[k].proto == 17 && tunnels[k].bytes[6]);
+            if (tunnels[k].proto == 47 && tunnels[k].bytes[0] & 0x80) {
+                uint64_t sum = beba_sum_add(0, out + ip, len - ip);
+
+                while (sum >> 16)
+                    sum = (sum & 0xffff) + (sum >> 16);
+                assert_int_equal(sum, 0xffff);
+            }
+            in.wire_len = in.len;
+            beba_packet_parse(&in);
+            assert_int_equal(in.h.flaws, 0);
+            assert_int_equal(beba_packet_checksums(&in, &present), 0);
+            assert_int_equal(present, 3);
+            assert_int_equal(read_field(&in, BEBA_F_TCP_SEQ), 0xfffffff0u + i * SEGMENT);
+            assert_memory_equal(out + t.headers, payload + seen, part);
+            seen += part;
+        }
+        assert_int_equal(seen, PAYLOAD);
+        p.inner--;
+        assert_int_equal(beba_train_look(&p, &t), -EINVAL);
+        p.inner = UINT16_MAX;
+        assert_int_equal(beba_train_look(&p, &t), -EINVAL);
+    }
+}
+
 static void one_segment_is_a_train_of_one(void **state)
 {
     struct beba_packet p = build_tcp(10);
@@ -212,6 +309,7 @@ static void noise_is_no_train(void **state)
             bytes[14] = (uint8_t)((seed & 8 ? 0x40 : 0x60) | (bytes[14] & 15));
         }
         p.data = bytes;
+        p.inner = round & 1 ? (uint16_t)(seed >> 16 & 0xff) : 0;
         if (!beba_train_look(&p, &t))
             beba_train_cut(&t, t.n - 1, out, sizeof(out));
         free(bytes);
@@ -304,6 +402,7 @@ int main(void)
         cmocka_unit_test(tcp_behind_tags_and_labels_is_cut),
         cmocka_unit_test(tcp_over_ip6_is_cut),
         cmocka_unit_test(udp_is_cut),
+        cmocka_unit_test(trains_in_tunnels_are_cut),
         cmocka_unit_test(one_segment_is_a_train_of_one),
         cmocka_unit_test(what_cannot_be_cut_is_refused),
         cmocka_unit_test(noise_is_no_train),

@@ -17,6 +17,7 @@ struct beba_packet {
     uint32_t tailroom; /* writable bytes after data + len */
     uint8_t link;      /* enum beba_link */
     uint16_t segment;  /* > 0: a train of segments with so many bytes of payload (io/segment.h) */
+    uint16_t inner;    /* of a train in a tunnel: bytes from its own TCP or UDP header on */
     uint64_t now;      /* ns; the same for the whole life of the packet */
     uint64_t metadata; /* OpenFlow's 64-bit pipeline word */
     uint64_t tunnel_id;

@@ -273,11 +273,44 @@ static void between_a_namespace_and_a_tap(void **state)
     end(a);
 }
 
+/* The hosts' own tunnel: their trains are inside of it. */
+static void through_a_tunnel(void **state)
+{
+    pid_t a = host(), b = host(), f;
+    pid_t pid[2] = {a, b};
+
+    (void)state;
+    give_host(a, "w1", 1);
+    give_host(b, "w2", 2);
+    for (unsigned i = 0; i < 2; i++) {
+        char command[512];
+
+        snprintf(command, sizeof(command),
+                 "nsenter -t %d -n sh -c 'ip addr flush dev e0 && ip addr add 10.78.0.%u/24 dev e0 "
+                 "&& ip link add vx0 type vxlan id 5 remote 10.78.0.%u dstport 4789 dev e0 && "
+                 "ip addr add 10.77.0.%u/24 dev vx0 && ip link set vx0 up' 2>/dev/null",
+                 pid[i], i + 1, 2 - i, i + 1);
+        if (system(command)) {
+            printf("SKIPPED: no VXLAN here\n");
+            goto out;
+        }
+    }
+    f = start_forwarder("w1", "w2");
+    transfer(a, b, true, false, 2);
+    transfer(b, a, true, false, 1);
+    stop_forwarder(f);
+    assert_true(shared->trains > 100);
+out:
+    end(a);
+    end(b);
+}
+
 static int tests(void)
 {
     const struct CMUnitTest all[] = {
         cmocka_unit_test(between_namespaces),
         cmocka_unit_test(between_a_namespace_and_a_tap),
+        cmocka_unit_test(through_a_tunnel),
     };
 
     shared = mmap(NULL, sizeof(*shared), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
