@@ -26,7 +26,7 @@ enum {
     SLOT = 2048,      /* bytes of a slot with its headers and headroom */
     BLOCK = 64 << 10, /* of which the ring is made */
     SLOTS_MIN = 64,
-    SLOTS_DEFAULT = 2048,
+    SLOTS_DEFAULT = 1024, /* of all queues together */
     SLOTS_MAX = 16384,
     RESERVE = BEBA_HEADROOM + 16, /* the tag and struct virtio_net_hdr */
     LONGEST = 68 << 10,           /* of a packet in a buffer, with its rooms */
@@ -99,7 +99,9 @@ static int make_ring(struct packet_port *s)
     int rc;
 
     if (!s->slots)
-        s->slots = SLOTS_DEFAULT;
+        s->slots = SLOTS_DEFAULT / s->port.opts.n_queues;
+    if (s->slots < SLOTS_MIN)
+        s->slots = SLOTS_MIN;
     s->slots = (s->slots + BLOCK / SLOT - 1) / (BLOCK / SLOT) * (BLOCK / SLOT);
     req.tp_block_nr = s->slots / (BLOCK / SLOT);
     req.tp_frame_nr = s->slots;

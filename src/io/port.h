@@ -3,7 +3,8 @@
  *
  * A port is opened by its description, a driver and what it drives, options behind commas:
  *   eth0, packet:eth0     an interface (AF_PACKET), promiscuous
- *       ring=N            packets that wait to be received, 64 to 16384 (default 1024)
+ *       ring=N            packets that wait to be received, 64 to 16384, 2 KiB each (default
+ *                         1024 for all queues together)
  *       promisc=off       only what is sent to the interface's own address
  *       bypass            sends past the queueing discipline; tcpdump does not see it
  *   tap:NAME              a TAP device, made if there is none and brought up
@@ -91,9 +92,9 @@ enum beba_port_loss {
     BEBA_PORT_RX_OFFLOAD,   /* left unfinished by the sender in a way that cannot be mended */
     BEBA_PORT_RX_ERROR,     /* of the interface or the file */
     BEBA_PORT_TX_FULL,      /* the interface's queue or the socket's buffer was full */
-    BEBA_PORT_TX_MTU,       /* longer than the interface takes */
-    BEBA_PORT_TX_SHORT,     /* less than an Ethernet header */
-    BEBA_PORT_TX_SEGMENT,   /* a train that cannot be cut as it was edited */
+    BEBA_PORT_TX_MTU,   /* longer than the interface takes: a 802.1Q tag counts extra, others not */
+    BEBA_PORT_TX_SHORT, /* less than an Ethernet header */
+    BEBA_PORT_TX_SEGMENT, /* a train that cannot be cut as it was edited */
     BEBA_PORT_TX_DOWN,
     BEBA_PORT_TX_GONE,
     BEBA_PORT_TX_ERROR, /* anything else that the kernel or the file said */
