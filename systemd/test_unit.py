@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
 """The unit is one that systemd takes, and runs commands with options that there are.
 
-    systemd/test_unit.py BUILD/systemd/beba@.service BUILD/beba
+    systemd/test_unit.py BUILD/systemd/beba@.service BUILD/beba [BUILD/systemd/beba-switch.service]
 """
 
 import os
@@ -39,12 +39,22 @@ def commands(text, beba):
         check(option in output(beba, "attach", "--help")[1], f"beba attach has {option}")
 
 
-def verify(text, beba):
+def switch_commands(text, beba):
+    """The same of the switch's unit."""
+    found = re.findall(r"^ExecStart=(\S+)/beba (\w+)(.*)$", text, re.M)
+    check([f[1] for f in found] == ["switch"], "it runs the switch", text)
+    options = re.findall(r"--[a-z-]+", found[0][2] + re.search(r"BEBA_SWITCH_OPTIONS=(.*)", text).group(1))
+    shown = output(beba, "switch", "--help")[1]
+    for option in options:
+        check(option in shown, f"beba switch has {option}", shown)
+
+
+def verify(text, beba, name="beba@knock.service"):
     if not shutil.which("systemd-analyze"):
         print("SKIPPED: systemd-analyze is not installed")
         return
     with tempfile.TemporaryDirectory() as d:
-        unit = os.path.join(d, "beba@knock.service")
+        unit = os.path.join(d, name)
         with open(unit, "w", encoding="utf-8") as f:
             f.write(re.sub(r"=\S+/beba ", f"={beba} ", text))
         status, said = output("systemd-analyze", "verify", "--man=no", unit)
@@ -56,12 +66,18 @@ def verify(text, beba):
 
 
 def main():
-    unit, beba = map(os.path.abspath, sys.argv[1:])
+    unit, beba, *switch = map(os.path.abspath, sys.argv[1:])
     with open(unit, encoding="utf-8") as f:
         text = f.read()
     check("@" not in re.sub(r"beba@|@system-service|@mount", "", text), "nothing is left to fill in", text)
     commands(text, beba)
     verify(text, beba)
+    if switch:
+        with open(switch[0], encoding="utf-8") as f:
+            text = f.read()
+        check("@" not in text.replace("@system-service", ""), "nothing is left to fill in", text)
+        switch_commands(text, beba)
+        verify(text, beba, "beba-switch.service")
 
 
 if __name__ == "__main__":
