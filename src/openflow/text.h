@@ -12,8 +12,10 @@
 void beba_of_match_print(struct beba_strbuf *out, const struct beba_of_match *match);
 /* "push_vlan:0x8100,set_field:4101->vlan_vid,output:2"; "drop" for none. */
 void beba_of_actions_print(struct beba_strbuf *out, const struct beba_of_actions *actions);
-/* "meter:1,apply_actions(...),goto_table:2" in the order of execution, without the words
- * apply_actions where the actions are the list itself, as ovs-ofctl has it; "drop" for none. */
+/* "set_field:4101->vlan_vid" */
+void beba_of_set_field_print(struct beba_strbuf *out, const struct beba_of_oxm *oxm);
+/* "meter:1,output:2,write_actions(group:3),goto_table:2" in the order of execution: what is applied
+ * stands by itself, as ovs-ofctl has it; "drop" for none. */
 void beba_of_instructions_print(struct beba_strbuf *out, const struct beba_of_instructions *i);
 /* A line of dump-flows, without a newline. */
 void beba_of_flow_print(struct beba_strbuf *out, const struct beba_of_flow_stats *flow);
