@@ -34,7 +34,10 @@ class BebaApp(app_manager.OSKenApp):
                        if p.port_no <= datapath.ofproto.OFPP_MAX)
         self.setup(datapath, ports)
         datapath.send_msg(datapath.ofproto_parser.OFPBarrierRequest(datapath))
-        self.logger.info("switch %016x with ports %s is set up", datapath.id, ports)
+
+    @set_ev_cls(ofp_event.EventOFPBarrierReply, [CONFIG_DISPATCHER, MAIN_DISPATCHER])
+    def done(self, event):
+        self.logger.info("switch %016x is set up", event.msg.datapath.id)
 
     @set_ev_cls(ofp_event.EventOFPErrorMsg,
                 [HANDSHAKE_DISPATCHER, CONFIG_DISPATCHER, MAIN_DISPATCHER])

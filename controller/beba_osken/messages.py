@@ -3,6 +3,7 @@
 
 import struct
 
+from os_ken.controller import ofp_event
 from os_ken.ofproto import ofproto_v1_3_parser as parser
 
 import beba_osken
@@ -123,7 +124,7 @@ class DelTemplate(parser.OFPExperimenter):
 
 
 class StateChanged(parser.OFPExperimenter):
-    """What a switch with state notifications sends; comes as EventOFPExperimenter."""
+    """What a switch with state notifications sends; comes as ofp_event.EventStateChanged."""
 
     @classmethod
     def parser_subtype(cls, base):
@@ -138,7 +139,7 @@ class StateChanged(parser.OFPExperimenter):
 
 
 class FlowNotification(parser.OFPExperimenter):
-    """Sent after each flow-mod that was done."""
+    """Sent after each flow-mod that was done; comes as ofp_event.EventFlowNotification."""
 
     @classmethod
     def parser_subtype(cls, base):
@@ -156,3 +157,5 @@ def install():
     types = parser.OFPExperimenter._subtypes
     types[consts.EXPERIMENTER, consts.STATE_CHANGED] = StateChanged
     types[consts.EXPERIMENTER, consts.FLOW_NOTIFICATION] = FlowNotification
+    for cls in (StateChanged, FlowNotification):
+        ofp_event._create_ofp_msg_ev_class(cls)

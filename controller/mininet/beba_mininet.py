@@ -57,7 +57,7 @@ class BebaSwitch(Switch):
 
     def ctl(self, *args):
         """What `beba ctl` says."""
-        return self.cmd(shlex.join([self.binary, "ctl", "--control", self.socket, *args]))
+        return self.cmd(shlex.join([self.binary, "ctl", "--socket", self.socket, *args]))
 
     def dpctl(self, *args):
         return self.ctl(*args)
@@ -66,10 +66,10 @@ class BebaSwitch(Switch):
         return '"connected": true' in self.ctl("controllers", "--json")
 
     def attach(self, intf):
-        self.ctl("port", "add", str(intf))
+        self.ctl("port-add", str(intf))
 
     def detach(self, intf):
-        self.ctl("port", "del", str(intf))
+        self.ctl("port-del", str(intf))
 
     def stop(self, deleteIntfs=True):
         if self.process and self.process.poll() is None:

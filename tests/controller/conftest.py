@@ -80,7 +80,14 @@ class Lab(live.Net):
         """ports: device names, numbered from 1."""
         words = [w for i, p in enumerate(ports, 1) for w in ("--port", f"{p}={i}")]
         return self.logged(name, self.s, live.BEBA, "switch", *words, "--dpid", f"{dpid:016x}",
-                           "--controller", "tcp:127.0.0.1:6653", *options)
+                           "--controller", "tcp:127.0.0.1:6653", "--control", self.control(name),
+                           *options)
+
+    def control(self, name="switch"):
+        return os.path.join(self.directory, name + ".ctl")
+
+    def ctl(self, *args, name="switch"):
+        return self.s.beba("ctl", "--socket", self.control(name), *args)
 
     def ready(self, app, switches=1):
         live.wait_until("the switches are set up", lambda: self.log(app).count("is set up") >=
