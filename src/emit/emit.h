@@ -36,6 +36,11 @@ int beba_emit_object(const struct beba_pipeline *p, enum beba_target target,
                      const struct beba_emit_opts *opts, void **object, size_t *size,
                      struct beba_error *err);
 
+/* The verifier's log names one file for all lines of a function, whatever #line says: lines of the
+ * C itself are numbered from here on, so that those below are the program's. */
+#define BEBA_EMIT_FILE "beba.bpf.c"
+enum { BEBA_EMIT_OWN = 1000000 };
+
 /* What a program costs in the kernel: of the compiled object. */
 struct beba_emit_budget {
     size_t object_size;    /* bytes */

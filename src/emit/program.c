@@ -312,6 +312,8 @@ static void start(struct emit *e)
     beba_emit(e, "/* ");
     beba_emit_comment(e, file ? file : "A program");
     beba_emit(e, ", compiled by beba for %s: do not change. */\n", beba_target_name(e->target));
+    e->away = true;
+    beba_emit_here(e);
     beba_emit_line(e, "#define BEBA_TARGET_%s 1", e->target == BEBA_TARGET_XDP ? "XDP" : "TC");
     if (e->random)
         beba_emit_line(e, "#define BEBA_DRAWS 1");

@@ -66,6 +66,7 @@ static void rule(struct emit *e, const struct beba_rule *r)
     e->indent++;
     if (r->creates && facts->keyed && e->t->full == BEBA_FULL_REFUSE)
         beba_emit_line(e, "ROOM();");
+    beba_emit_at(e, r->loc);
     beba_emit_line(e, "x->rule = %" PRIu32 "; beba_count(&cpu->rule[%" PRIu32 "], x);", r->id,
                    r->id);
     beba_emit_body(e, &r->body);

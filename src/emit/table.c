@@ -471,7 +471,7 @@ void beba_emit_table(struct emit *e, uint32_t i)
     beba_emit_chunks(e);
     beba_emit_blank(e);
     beba_emit_line(e, "%s int table_%s(beba_ctx *ctx, struct beba_run *x%s)",
-                   e->global ? "__attribute__((noinline))" : "BEBA_INLINE", facts->name,
+                   e->global ? "__attribute__((noinline))" : "BEBA_INLINE_PLACES", facts->name,
                    e->global ? "" : ", struct cpu *cpu, struct shared *shared");
     beba_emit_line(e, "{");
     e->indent++;

@@ -76,7 +76,7 @@ void beba_emit_here(struct emit *e)
         return;
     for (; e->counted < e->out->len; e->counted++)
         e->line += e->out->s[e->counted] == '\n';
-    beba_emit(e, "#line %u \"%s.bpf.c\"\n", e->line + 2, "beba");
+    beba_emit(e, "#line %u \"%s\"\n", BEBA_EMIT_OWN + e->line + 2, BEBA_EMIT_FILE);
     e->away = false;
 }
 

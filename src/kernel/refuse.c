@@ -6,6 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "emit/emit.h"
 #include "kernel/internal.h"
 
 /* Capabilities by bit, as in linux/capability.h. */
@@ -190,10 +191,12 @@ int beba_kernel_refused(struct beba_error *err, int rc, const char *log, const c
 
         snprintf(copy, sizeof(copy), "%.*s", (int)(n < 511 ? n : 511), at);
         place = strstr(copy, " @ ");
-        if (!place || strncmp(place + 3, base(file), strlen(base(file))) != 0)
+        if (!place || (strncmp(place + 3, base(file), strlen(base(file))) != 0 &&
+                       strncmp(place + 3, BEBA_EMIT_FILE, strlen(BEBA_EMIT_FILE)) != 0))
             continue;
         place = strrchr(place, ':');
         line = place ? (unsigned)strtoul(place + 1, NULL, 10) : 0;
+        line = line < BEBA_EMIT_OWN ? line : 0;
     }
     if (line) {
         int cut;

@@ -7,7 +7,7 @@ import subprocess
 import tempfile
 
 import pytest
-from conftest import BEBA, PLAIN, udp
+from conftest import BEBA, PLAIN, ROOT, udp
 
 def refused(net, args, *texts, env=None, dev="a0"):
     r = net.beba(*args, env=env)
@@ -174,3 +174,26 @@ def test_foreign_directory(pair):
     assert [p["name"] for p in pair.ok("show", "--json").json["programs"]] == ["plain"]
     assert pair.left() == ["plain"]
     pair.ok("detach", "plain")
+
+
+def test_refused_by_the_verifier(pair):
+    """
+        a0 [a program whose second rule the verifier refuses: its C was changed]
+    """
+    path = os.path.join(pair.directory, "spoilt.xfsm")
+    with open(path, "w", encoding="utf-8") as f:
+        f.write(PLAIN.replace("machine plain", "machine spoilt"))
+    line = 1 + PLAIN.splitlines().index("    on udp.dst == 7 { seen += 1; count seven; drop }")
+    c = pair.ok("build", path, "--emit-c").text
+    assert c.count("x->rule = 0;") == 1
+    c = c.replace("x->rule = 0;", "*(volatile uint32_t *)4096 = 1; x->rule = 0;")
+    source, spoilt = os.path.join(pair.directory, "beba.bpf.c"), path.replace(".xfsm", ".o")
+    with open(source, "w", encoding="utf-8") as f:
+        f.write(c)
+    subprocess.run([os.environ.get("BEBA_CLANG") or "clang", "-target", "bpf", "-mcpu=v3", "-O2", "-g",
+                    "-std=gnu17", "-w", "-ffreestanding", "-fno-strict-aliasing", "-I",
+                    os.path.join(ROOT, "src"), "-c", source, "-o", spoilt], check=True)
+    refused(pair, ("attach", spoilt, "--dev", "a0"), f"spoilt.xfsm:{line}",
+            "the kernel's verifier refuses 'on udp.dst == 7 { seen += 1; count seven; drop }'",
+            "invalid mem access")
+    assert "invalid mem access" in pair.beba("attach", spoilt, "--dev", "a0", "--verbose").err

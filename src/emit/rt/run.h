@@ -18,6 +18,9 @@ enum { BEBA_TRIES = 64 };
 /* What a function that holds rules says of them. */
 enum { NEITHER, RAN, FULL, BUSY };
 
+/* As BEBA_INLINE, but the verifier's log has its lines: those of the program's rules. */
+#define BEBA_INLINE_PLACES static inline __attribute__((always_inline))
+
 /* Keeps the compiler from knowing a value, so that a check of it stays where it is used. */
 #define BEBA_HIDE(x) __asm__ volatile("" : "+r"(x))
 
