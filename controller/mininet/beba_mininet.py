@@ -8,6 +8,7 @@ or, for the mn command: mn --custom controller/mininet/beba_mininet.py --switch 
 $BEBA, or beba from PATH; its log goes to $BEBA_MININET_DIR (a temporary directory otherwise). Like
 Mininet's user switch it listens at listenPort, if given, for ovs-ofctl and dpctl."""
 
+import json
 import os
 import shlex
 import shutil
@@ -63,7 +64,8 @@ class BebaSwitch(Switch):
         return self.ctl(*args)
 
     def connected(self):
-        return '"connected": true' in self.ctl("controllers", "--json")
+        text = self.ctl("controllers", "--json")
+        return any(line.get("ready") for line in map(json.loads, filter(None, text.splitlines())))
 
     def attach(self, intf):
         self.ctl("port-add", str(intf))
