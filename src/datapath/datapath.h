@@ -162,6 +162,8 @@ struct beba_dp_flow {
     uint64_t cookie, packets, bytes, lived; /* ns */
     const struct beba_of_match *match;
     const struct beba_of_instructions *instructions;
+    const char *name; /* of a program's rule, "machine: on tcp.dst == 22"; else NULL. Such entries
+                         are read-only, and their match is what OpenFlow can say of the rule's */
 };
 struct beba_dp_flow_filter { /* of OFPMP_FLOW and AGGREGATE; table OFPTT_ALL, ports ANY */
     uint8_t table;
@@ -210,6 +212,29 @@ void beba_dp_band_stats(struct beba_dp *dp, uint32_t meter, uint32_t band, uint6
                         uint64_t *bytes);
 
 void beba_dp_drops(struct beba_dp *dp, uint64_t out[BEBA_DP_N_DROPS]);
+
+/* --- programs: .xfsm at a table --------------------------------------------------------------- */
+
+/* A program takes the place of a table's entries. Each packet that comes to the table runs through
+ * all of its machines; pass leads on to table next, drop, output, reply and flood end it, punt
+ * makes a packet-in. Its flows are the engine's own, in one piece for all workers, which take
+ * turns. */
+struct beba_dp_program_opts {
+    uint8_t table; /* without entries, and not stateful; one that has a program gets the new one */
+    uint8_t next;  /* a later table; 0: the one after */
+    const char *name;
+    const char *state_dir; /* where flows are files; NULL: private memory */
+    uint64_t capacity;     /* flows of each machine; 0: as the program says */
+};
+struct beba_program;
+/* Takes the program, unless it fails: -EINVAL, -EBUSY, -ENOMEM, and what opening files gives. */
+int beba_dp_program_load(struct beba_dp *dp, const struct beba_dp_program_opts *opts,
+                         struct beba_program *program, struct beba_error *err);
+int beba_dp_program_unload(struct beba_dp *dp, uint8_t table);       /* -ENOENT: there is none */
+const char *beba_dp_program_name(struct beba_dp *dp, uint8_t table); /* NULL: no program */
+/* What the program notified of since: calls fn with each event as text. By the control thread. */
+void beba_dp_program_events(struct beba_dp *dp, uint8_t table,
+                            void (*fn)(void *arg, uint64_t time, const char *text), void *arg);
 
 /* State entries, for BEBA's statistics and for people: see datapath/stateful.h. */
 

@@ -2,7 +2,7 @@
 /* Packets through the tables [5.1]. */
 #include <string.h>
 
-#include "datapath/dp.h"
+#include "datapath/program.h"
 #include "packet/look.h"
 
 /* Of a table that is not stateful no packet has these. */
@@ -198,8 +198,17 @@ static struct beba_entry *match(struct beba_dp_exec *x, uint8_t table)
 void beba_dp_pipeline(struct beba_dp_exec *x, uint8_t table)
 {
     for (;;) {
-        struct beba_entry *e = match(x, table);
+        struct beba_entry *e;
 
+        if (__builtin_expect(beba_dp_stateful_table(x->dp, table), 0)) {
+            enum beba_program_way way = beba_dp_run_program(x, &table);
+
+            if (way == BEBA_PROGRAM_ENDED)
+                return;
+            if (way == BEBA_PROGRAM_GOES_ON)
+                continue;
+        }
+        e = match(x, table);
         if (!e) {
             beba_dp_drop(x, BEBA_DP_DROP_MISS);
             return;

@@ -210,6 +210,8 @@ int beba_dp_flow_mod(struct beba_dp *dp, const struct beba_of_flow_mod *mod, uin
     size_t n = dp->n_changes;
     int r = check(dp, mod, err);
 
+    if (!r && beba_dp_program_name(dp, mod->table))
+        r = refuse(err, OFPFMFC_EPERM, "the table runs a program");
     if (r)
         return r;
     if (mod->command == OFPFC_ADD)

@@ -48,7 +48,8 @@ struct beba_stateful {
     _Atomic(struct beba_state_config *) config[BEBA_STATE_TABLES]; /* NULL: never configured */
     struct beba_state_table table[BEBA_STATE_TABLES];
     struct beba_state_globals globals[BEBA_STATE_TABLES];
-    _Atomic(struct beba_templates *) templates; /* NULL: none */
+    _Atomic(struct beba_templates *) templates;                   /* NULL: none */
+    _Atomic(struct beba_table_program *) program[BEBA_DP_TABLES]; /* NULL: entries */
     uint64_t max_flows;
     uint32_t max_templates;
     char *state_file;
@@ -65,6 +66,10 @@ BEBA_INLINE const struct beba_state_config *beba_state_enabled(const struct beba
     c = atomic_load_explicit(&s->config[table], memory_order_acquire);
     return c && c->enabled ? c : NULL;
 }
+
+/* program.c */
+void beba_programs_free(struct beba_stateful *s);
+void beba_programs_expire(struct beba_stateful *s, uint64_t now);
 
 /* The value of one operand; false: NULL. regs: of the entry; has_key: the scope in force gave a key
  * (without one, flow variables are NULL). */

@@ -383,6 +383,9 @@ int beba_dp_state_mod(struct beba_dp *dp, const struct beba_of_state_mod *mod, u
     rc = check_lengths(mod, err);
     if (!rc)
         rc = check_table(mod->table, err);
+    if (!rc && beba_dp_program_name(dp, mod->table))
+        rc = beba_of_error_beba(err, BEBA_ERR_STATE_MOD_FAILED, "table %u runs a program",
+                                mod->table);
     if (rc)
         return rc;
     switch (mod->command) {

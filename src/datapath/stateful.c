@@ -43,6 +43,7 @@ void beba_stateful_free(struct beba_stateful *s)
         beba_state_table_close(&s->table[i]);
         pthread_spin_destroy(&s->globals[i].lock);
     }
+    beba_programs_free(s);
     t = atomic_load(&s->templates);
     for (uint32_t i = 0; t && i < t->n; i++)
         free(t->item[i]);
@@ -141,4 +142,5 @@ void beba_stateful_expire(struct beba_stateful *s, uint64_t now)
 {
     for (unsigned i = 0; i < BEBA_STATE_TABLES; i++)
         beba_state_sweep(&s->table[i], now);
+    beba_programs_expire(s, now);
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /* Statistics, read by the control thread. */
-#include "datapath/dp.h"
 #include "datapath/group.h"
 #include "datapath/meter.h"
+#include "datapath/program.h"
 
 static uint64_t lived(uint64_t created, uint64_t now)
 {
@@ -77,9 +77,13 @@ bool beba_dp_flows(struct beba_dp *dp, const struct beba_dp_flow_filter *filter,
     beba_key_match(&filter->match, &f.value, &f.mask);
     for (; table < BEBA_DP_TABLES; table++, n = 0) {
         const struct beba_table *t = beba_dp_table(dp, (uint8_t)table);
-        if (!t || (filter->table != OFPTT_ALL && filter->table != table))
+        if (filter->table != OFPTT_ALL && filter->table != table)
             continue;
-        while (n < t->entries.n) {
+        if (!beba_dp_program_flows(dp, (uint8_t)table, filter, &n, fn, arg)) {
+            *cursor = table << 32 | n;
+            return false;
+        }
+        while (t && n < t->entries.n) {
             const struct beba_entry *e = t->entries.item[n++];
             struct beba_dp_flow flow;
             *cursor = table << 32 | n;
@@ -105,8 +109,12 @@ void beba_dp_table_stats(struct beba_dp *dp, uint8_t table, struct beba_dp_table
         .active = t ? (uint32_t)t->entries.n : 0,
         .max_entries = dp->opts.max_entries,
         .stateful = beba_dp_stateful_table(dp, table),
-        .name = "",
+        .name = beba_dp_program_name(dp, table),
     };
+    if (out->name)
+        out->active = beba_dp_program_rules(dp, table);
+    else
+        out->name = "";
     for (unsigned i = 0; table < BEBA_DP_TABLES && i < dp->opts.n_workers; i++) {
         out->lookups += beba_counted(&dp->worker[i].memory->table[table].lookups);
         out->matches += beba_counted(&dp->worker[i].memory->table[table].matches);

@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+/* A program that runs at a table of the datapath: the half that knows the engine. Pipelines and the
+ * datapath have structures of the same names (tables, rules, keys), so the two meet only here; the
+ * other half is program.c.
+ *
+ * An engine serves one thread at a time: workers run, and others read, between lock and unlock. */
+#ifndef BEBA_DATAPATH_MACHINE_H
+#define BEBA_DATAPATH_MACHINE_H
+
+#include "base/strbuf.h"
+#include "openflow/model.h"
+
+struct beba_error;
+struct beba_machine;
+struct beba_packet;
+struct beba_program;
+
+/* Takes the program, unless it fails. state_dir: where tables are files; NULL: private memory.
+ * capacity: of each table; 0: as the program says. */
+int beba_machine_new(struct beba_program *program, const char *state_dir, uint64_t capacity,
+                     struct beba_machine **out, struct beba_error *err);
+void beba_machine_free(struct beba_machine *m);
+void beba_machine_lock(struct beba_machine *m);
+void beba_machine_unlock(struct beba_machine *m);
+
+enum beba_machine_verdict {
+    BEBA_MACHINE_PASS,
+    BEBA_MACHINE_DROP,
+    BEBA_MACHINE_OUTPUT, /* to a port, which may be a reserved one: reply, flood, punt */
+};
+struct beba_machine_result {
+    enum beba_machine_verdict verdict;
+    uint32_t port;
+    uint32_t rule;     /* that decided; UINT32_MAX: none */
+    uint32_t n_copies; /* mirrored, until the next run */
+};
+/* Runs one packet, which may be edited. */
+void beba_machine_run(struct beba_machine *m, struct beba_packet *packet,
+                      struct beba_machine_result *out);
+void beba_machine_copy(struct beba_machine *m, uint32_t i, uint32_t *port, const uint8_t **data,
+                       uint32_t *len);
+
+/* A rule as flow statistics show it: what of its match OpenFlow can say. */
+enum { BEBA_MACHINE_MATCH = 24 };
+struct beba_machine_rule {
+    const char *machine, *label; /* until the machine is freed */
+    uint64_t packets, bytes;
+    uint32_t n_match;
+    struct beba_of_oxm match[BEBA_MACHINE_MATCH];
+    bool decides; /* its body ends by one verdict that is always the same: what it is */
+    struct beba_machine_result verdict;
+};
+uint32_t beba_machine_rules(const struct beba_machine *m);
+void beba_machine_rule(struct beba_machine *m, uint32_t i, struct beba_machine_rule *out);
+
+/* The oldest event that nobody took, as text; false when there is none. */
+bool beba_machine_event(struct beba_machine *m, struct beba_strbuf *text, uint64_t *time);
+/* Timeouts of some of the flows. */
+void beba_machine_expire(struct beba_machine *m, uint64_t now);
+
+#endif

@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+/* Programs at tables, for the other parts of the datapath. */
+#ifndef BEBA_DATAPATH_PROGRAM_H
+#define BEBA_DATAPATH_PROGRAM_H
+
+#include "datapath/dp.h"
+
+enum beba_program_way {
+    BEBA_PROGRAM_NONE,    /* there is no program here */
+    BEBA_PROGRAM_GOES_ON, /* at *table */
+    BEBA_PROGRAM_ENDED,
+};
+/* Runs the packet at *table, if that has a program. */
+enum beba_program_way beba_dp_run_program(struct beba_dp_exec *x, uint8_t *table);
+/* Calls fn for its rules from *cursor on, as beba_dp_flows does for entries. */
+bool beba_dp_program_flows(struct beba_dp *dp, uint8_t table,
+                           const struct beba_dp_flow_filter *filter, uint64_t *cursor,
+                           bool (*fn)(void *arg, const struct beba_dp_flow *flow), void *arg);
+uint32_t beba_dp_program_rules(struct beba_dp *dp, uint8_t table); /* 0: no program */
+
+BEBA_INLINE bool beba_table_has_entries(const struct beba_dp *dp, uint8_t table)
+{
+    const struct beba_table *t = beba_dp_table(dp, table);
+
+    return t && t->entries.n;
+}
+
+#endif
