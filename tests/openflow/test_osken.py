@@ -4,6 +4,8 @@ and what the codec makes means to os-ken what it was made of.
 
 BEBA_OPENFLOW_TESTS is the directory of the helpers roundtrip and make."""
 
+import glob
+import json
 import os
 import subprocess
 
@@ -16,6 +18,9 @@ from os_ken.ofproto import ofproto_parser, ofproto_v1_3 as ofp, ofproto_v1_3_par
 
 import messages
 
+ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+CASES = os.environ.get("BEBA_CONFORMANCE",
+                       os.path.join(os.path.dirname(ROOT), "shared", "conformance"))
 TOOLS = os.environ.get("BEBA_OPENFLOW_TESTS", ".")
 XID = 0x01020304
 
@@ -109,6 +114,31 @@ def test_wrong_side():
     data = messages.serialize(parser.OFPBarrierReply(messages.DP))
     answer, = roundtrip([("auto", "controller", data)])
     assert answer.startswith(f"error {ofp.OFPET_BAD_REQUEST} {ofp.OFPBRC_BAD_TYPE} ")
+
+
+def in_json(node):
+    """The messages in the data of a switch-test suite."""
+    if isinstance(node, dict):
+        for key, value in node.items():
+            if key in ("OFPFlowMod", "OFPGroupMod", "OFPMeterMod"):
+                yield ofproto_parser.ofp_msg_from_jsondict(messages.DP, {key: value})
+            else:
+                yield from in_json(value)
+    elif isinstance(node, list):
+        for value in node:
+            yield from in_json(value)
+
+
+@pytest.mark.skipif(not os.path.isdir(CASES), reason="needs test cases in BEBA_CONFORMANCE")
+def test_conformance_cases():
+    """Every flow, group and meter that the switch-test suite installs is accepted as it is."""
+    made = []
+    for name in glob.glob(os.path.join(CASES, "**", "*.json"), recursive=True):
+        with open(name, encoding="utf-8") as f:
+            made += [messages.serialize(m) for m in in_json(json.load(f))]
+    assert len(made) > 1000
+    answers = roundtrip([("auto", "controller", data) for data in made])
+    assert [a for a, data in zip(answers, made) if a != "ok " + data.hex()] == []
 
 
 # --- our messages --------------------------------------------------------------------------------
