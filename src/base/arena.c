@@ -26,6 +26,22 @@ void beba_arena_free(struct beba_arena *a)
     a->used = 0;
 }
 
+void beba_arena_clear(struct beba_arena *a)
+{
+    struct beba_arena_block *keep = a->blocks;
+
+    if (!keep || keep->size != BLOCK) {
+        beba_arena_free(a);
+        return;
+    }
+    a->blocks = keep->next;
+    beba_arena_free(a);
+    memset(keep->data, 0, keep->used);
+    keep->used = 0;
+    keep->next = NULL;
+    a->blocks = keep;
+}
+
 void *beba_arena_alloc(struct beba_arena *a, size_t size)
 {
     struct beba_arena_block *b = a->blocks;

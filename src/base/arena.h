@@ -14,6 +14,9 @@ struct beba_arena {
 
 /* An arena that holds nothing needs no memory: zero-initialise it. */
 void beba_arena_free(struct beba_arena *a);
+/* Frees all objects and keeps a little memory for those that come next: for what is made and thrown
+ * away again and again. */
+void beba_arena_clear(struct beba_arena *a);
 
 /* size zeroed bytes aligned for any type, or NULL (out of memory, or past the limit). */
 void *beba_arena_alloc(struct beba_arena *a, size_t size);

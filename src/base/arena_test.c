@@ -87,12 +87,35 @@ static void copies_are_copies(void **state)
     beba_arena_free(&a);
 }
 
+static void what_is_cleared_is_zeroed_again(void **state)
+{
+    struct beba_arena a = {.limit = 40000};
+    char *first, *again;
+
+    (void)state;
+    beba_arena_clear(&a);
+    first = beba_arena_alloc(&a, 1000);
+    memset(first, 'x', 1000);
+    beba_arena_clear(&a);
+    assert_int_equal(a.used, 0);
+    again = beba_arena_alloc(&a, 1000);
+    assert_ptr_equal(again, first);
+    for (unsigned i = 0; i < 1000; i++)
+        assert_int_equal(again[i], 0);
+    assert_non_null(beba_arena_alloc(&a, 20000)); /* a block of its own, which is not kept */
+    beba_arena_clear(&a);
+    assert_int_equal(a.used, 0);
+    assert_non_null(beba_arena_alloc(&a, 39000));
+    beba_arena_free(&a);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(memory_is_zeroed_aligned_and_apart),
         cmocka_unit_test(large_objects_get_blocks_of_their_own),
         cmocka_unit_test(the_limit_holds),
+        cmocka_unit_test(what_is_cleared_is_zeroed_again),
         cmocka_unit_test(sizes_that_overflow_are_refused),
         cmocka_unit_test(copies_are_copies),
     };
