@@ -173,8 +173,6 @@ static void next_request(struct beba_control_client *k)
     char *end = memchr(k->in, '\n', k->in_len);
     size_t n;
 
-    if (k->listens)
-        k->in_len = 0;
     if (!end || k->step || k->listens || k->busy)
         return;
     *end = '\0';
@@ -184,6 +182,8 @@ static void next_request(struct beba_control_client *k)
     k->busy = false;
     memmove(k->in, k->in + n, k->in_len - n);
     k->in_len -= n;
+    if (k->listens)
+        k->in_len = 0;
     if (!k->writing && !k->step)
         next_request(k);
 }
@@ -203,7 +203,7 @@ static void on_read(uv_stream_t *s, ssize_t n, const uv_buf_t *buf)
         close_client(k);
         return;
     }
-    k->in_len += (size_t)n;
+    k->in_len = k->listens ? 0 : k->in_len + (size_t)n;
     if (!k->writing && !k->step)
         next_request(k);
 }

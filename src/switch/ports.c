@@ -14,6 +14,7 @@ struct beba_ports {
     struct beba_ports_opts opts;
     struct beba_netdevs *devs;
     struct beba_swport *first;
+    bool opening; /* which brings changes of its own */
 };
 
 static uint64_t monotonic(void)
@@ -132,7 +133,9 @@ static int open_port(struct beba_ports *ports, struct beba_swport *p, struct beb
     if (r)
         return r;
     /* A TAP is there only now. */
+    ports->opening = true;
     beba_ports_changes(ports);
+    ports->opening = false;
     p->ifindex = beba_netdevs_find(ports->devs, p->name, &dev) ? dev.ifindex : 0;
     if (!strncmp(p->description, "pcap:", 5))
         p->ifindex = 0;
@@ -184,7 +187,7 @@ void beba_ports_retry(struct beba_ports *ports)
     struct beba_error err;
     struct beba_netdev dev;
 
-    for (struct beba_swport *p = ports->first; p; p = p->next) {
+    for (struct beba_swport *p = ports->first; p && !ports->opening; p = p->next) {
         if (p->present || !beba_netdevs_find(ports->devs, p->name, &dev))
             continue;
         if (open_port(ports, p, &err))

@@ -2,6 +2,7 @@
 /* What the control socket can be asked (docs/commands/beba-ctl.md). */
 #include "base/error.h"
 #include "datapath/stateful.h"
+#include "openflow/text.h"
 #include "switch/control.h"
 
 #include <errno.h>
@@ -82,14 +83,24 @@ static bool step_tables(struct beba_control_client *k)
 static bool add_flow(void *arg, const struct beba_dp_flow *f)
 {
     struct beba_control_client *k = arg;
+    struct beba_strbuf text = {0};
 
-    beba_strbuf_printf(&k->out,
-                       "{\"table\": %u, \"priority\": %u, \"cookie\": %llu, \"packets\": %llu, "
-                       "\"bytes\": %llu, \"age\": %llu.%03llu, \"idle_timeout\": %u, "
-                       "\"hard_timeout\": %u}\n",
-                       f->table, f->priority, ull(f->cookie), ull(f->packets), ull(f->bytes),
-                       ull(f->lived / 1000000000), ull(f->lived / 1000000 % 1000), f->idle_timeout,
-                       f->hard_timeout);
+    beba_strbuf_printf(
+        &k->out,
+        "{\"table\": %u, \"priority\": %u, \"cookie\": \"0x%llx\", \"packets\": %llu, "
+        "\"bytes\": %llu, \"age\": %llu.%03llu, \"idle_timeout\": %u, "
+        "\"hard_timeout\": %u, \"match\": ",
+        f->table, f->priority, ull(f->cookie), ull(f->packets), ull(f->bytes),
+        ull(f->lived / 1000000000), ull(f->lived / 1000000 % 1000), f->idle_timeout,
+        f->hard_timeout);
+    beba_of_match_print(&text, f->match);
+    beba_control_text(&k->out, beba_strbuf_str(&text));
+    beba_strbuf_clear(&text);
+    beba_of_instructions_print(&text, f->instructions);
+    beba_strbuf_puts(&k->out, ", \"actions\": ");
+    beba_control_text(&k->out, beba_strbuf_str(&text));
+    beba_strbuf_puts(&k->out, "}\n");
+    beba_strbuf_free(&text);
     k->n++;
     return !beba_control_full(k);
 }
@@ -109,12 +120,19 @@ static bool step_groups(struct beba_control_client *k)
     struct beba_dp_group g;
 
     while (!beba_control_full(k)) {
+        struct beba_strbuf text = {0};
+
         if (!beba_dp_group_next(k->d->dp, &k->cursor, beba_agent_now(), &g))
             return true;
+        beba_of_group_print(&text,
+                            &(struct beba_of_group_desc){g.type, g.group, g.n_buckets, g.bucket});
         beba_strbuf_printf(&k->out,
                            "{\"group\": %u, \"references\": %u, \"packets\": %llu, \"bytes\": "
-                           "%llu}\n",
+                           "%llu, \"text\": ",
                            g.group, g.ref_count, ull(g.packets), ull(g.bytes));
+        beba_control_text(&k->out, beba_strbuf_str(&text));
+        beba_strbuf_puts(&k->out, "}\n");
+        beba_strbuf_free(&text);
         k->n++;
     }
     return false;
@@ -125,11 +143,19 @@ static bool step_meters(struct beba_control_client *k)
     struct beba_dp_meter m;
 
     while (!beba_control_full(k)) {
+        struct beba_strbuf text = {0};
+
         if (!beba_dp_meter_next(k->d->dp, &k->cursor, beba_agent_now(), &m))
             return true;
+        beba_of_meter_print(&text,
+                            &(struct beba_of_meter_config){m.flags, m.meter, m.n_bands, m.band});
         beba_strbuf_printf(&k->out,
-                           "{\"meter\": %u, \"flows\": %u, \"packets\": %llu, \"bytes\": %llu}\n",
+                           "{\"meter\": %u, \"flows\": %u, \"packets\": %llu, \"bytes\": %llu, "
+                           "\"text\": ",
                            m.meter, m.flow_count, ull(m.packets), ull(m.bytes));
+        beba_control_text(&k->out, beba_strbuf_str(&text));
+        beba_strbuf_puts(&k->out, "}\n");
+        beba_strbuf_free(&text);
         k->n++;
     }
     return false;
