@@ -61,8 +61,8 @@ static int set_state(struct beba_of_dec *d, const uint8_t *b, size_t len, struct
 
     if (len < SET_STATE && !old)
         return bad_len(d, len);
-    if (!beba_of_dialects(d, !old ? BEBA_OF_A : b[44] ? BEBA_OF_M : BEBA_OF_M | BEBA_OF_O))
-        return bad_len(d, len);
+    /* The length tells the form, whatever the setting. */
+    beba_of_dialects(d, !old ? BEBA_OF_A : b[44] ? BEBA_OF_M : BEBA_OF_M | BEBA_OF_O);
     a->set_state.state = beba_load32(b + 16);
     a->set_state.mask = beba_load32(b + 20);
     a->set_state.table = b[24];

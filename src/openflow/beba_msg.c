@@ -31,21 +31,20 @@ static void put_table_config(struct beba_of_enc *e, const mod *s)
     beba_of_put8(e, s->stateful);
 }
 
-/* O has its count where A and M have the bit, which leaves one form for each length. */
+/* O has its count where A and M have the bit, which leaves one form for each length, whatever the
+ * setting. */
 static int extractor(struct beba_of_dec *d, const uint8_t *b, size_t len, mod *s)
 {
     uint32_t n = len >= 12 ? beba_load32(b + 8) : 0, old = beba_load32(b + 4);
     size_t at;
 
     if (len >= 12 && n && n <= BEBA_OF_KEY_FIELDS && len == 12 + 4 * (size_t)n) {
-        if (!beba_of_dialects(d, b[1] ? BEBA_OF_A : BEBA_OF_A | BEBA_OF_M))
-            return bad_len(d, len);
+        beba_of_dialects(d, b[1] ? BEBA_OF_A : BEBA_OF_A | BEBA_OF_M);
         s->extractor.biflow = b[1];
         s->extractor.bit = b[4];
         at = 12;
     } else if (old && old <= BEBA_OF_KEY_FIELDS && len == 8 + 4 * (size_t)old) {
-        if (!beba_of_dialects(d, BEBA_OF_O))
-            return bad_len(d, len);
+        beba_of_dialects(d, BEBA_OF_O);
         n = old;
         at = 8;
     } else {

@@ -311,6 +311,23 @@ static void setting(void **state)
     assert_int_equal(codec.dialect, BEBA_DIALECT_MASTER);
 }
 
+/* Forms that their lengths tell apart are taken in any setting. */
+static void any_setting(void **state)
+{
+    struct beba_of_codec codec = {.dialect = BEBA_DIALECT_ADVANCED};
+    struct beba_of_msg m;
+    size_t n = hex_read("040d0048 01020304 ffffffff fffffffd 0030 000000000000 "
+                        "ffff0030 " SET_STATE_BODY,
+                        bytes, sizeof(bytes));
+
+    assert_int_equal(beba_of_decode(bytes, n, &codec, &arena, &m, NULL), 0);
+    n = hex_read("0404001e 01020304 " X " 00000000 0100 03000000 00000001 80000606", bytes,
+                 sizeof(bytes));
+    assert_int_equal(beba_of_decode(bytes, n, &codec, &arena, &m, NULL), 0);
+    assert_int_equal(m.state_mod.extractor.scope.n, 1);
+    assert_int_equal(codec.dialect, BEBA_DIALECT_ADVANCED);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -324,6 +341,7 @@ int main(void)
         cmocka_unit_test_teardown(notification, clean),
         cmocka_unit_test_teardown(detect, clean),
         cmocka_unit_test_teardown(setting, clean),
+        cmocka_unit_test_teardown(any_setting, clean),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
