@@ -48,6 +48,7 @@ struct beba_port {
     struct beba_port_counters count;
     uint64_t (*drops)(struct beba_port *port); /* by the kernel since asked last; NULL: none ever */
     uint64_t dropped;                          /* the sum of these; any thread adds */
+    const uint64_t *rejected;                  /* RX_OFFLOAD, counted by the kernel; may be NULL */
 };
 
 /* Counters have one writer, their thread; others read them. */

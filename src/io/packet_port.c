@@ -4,9 +4,12 @@
  * The ring has slots for packets of ordinary size; the kernel keeps longer ones (jumbo frames,
  * trains) whole in the socket's queue as well, where recvmsg finds them in the same order. A V3
  * ring would give packets only when a block is full or a millisecond old; recvmmsg has a system
- * call's copy and release of each packet on our side, where the ring has them on the sender's. */
+ * call's copy and release of each packet on our side, where the ring has them on the sender's.
+ * Without a ring (ring=0, or where BPF cannot guard it, see io/packet_filter.h) every packet is
+ * taken by recvmsg. */
 #include "io/driver.h"
 #include "io/offload.h"
+#include "io/packet_filter.h"
 
 #include "packet/bytes.h"
 
@@ -41,8 +44,9 @@ enum {
 
 struct packet_port {
     struct beba_port port;
-    bool no_promisc, bypass;
+    bool no_promisc, bypass, tcp_only, no_ring;
     uint32_t slots;
+    const uint64_t *rejected; /* by the filter; NULL: there is none */
     uint8_t *ring;
     uint32_t at, held; /* the next slot; so many before it are in use */
     uint32_t idle;     /* recvs in a row that found nothing */
@@ -67,8 +71,14 @@ static int take_option(struct beba_port *port, const char *name, const char *val
 {
     struct packet_port *s = self(port);
 
-    if (!strcmp(name, "ring"))
-        return beba_port_number(value, SLOTS_MIN, SLOTS_MAX, &s->slots);
+    if (!strcmp(name, "ring")) {
+        s->no_ring = !strcmp(value, "0");
+        return s->no_ring ? 0 : beba_port_number(value, SLOTS_MIN, SLOTS_MAX, &s->slots);
+    }
+    if (!strcmp(name, "gso")) {
+        s->tcp_only = !strcmp(value, "tcp");
+        return s->tcp_only || !strcmp(value, "all") ? 0 : -EINVAL;
+    }
     if (!strcmp(name, "promisc")) {
         s->no_promisc = !strcmp(value, "off");
         return s->no_promisc || !strcmp(value, "on") ? 0 : -EINVAL;
@@ -98,6 +108,11 @@ static int make_ring(struct packet_port *s)
     struct tpacket_req req = {.tp_block_size = BLOCK, .tp_frame_size = SLOT};
     int rc;
 
+    if (beba_packet_filter_attach(s->port.fd, s->tcp_only || beba_packet_filter_old_kernel(),
+                                  &s->rejected))
+        s->no_ring = true;
+    if (s->no_ring)
+        return 0;
     if (!s->slots)
         s->slots = SLOTS_DEFAULT / s->port.opts.n_queues;
     if (s->slots < SLOTS_MIN)
@@ -117,11 +132,16 @@ static int make_ring(struct packet_port *s)
     return 0;
 }
 
+/* PACKET_FANOUT_FLAG_IGNORE_OUTGOING of newer headers: the group hears what its sockets send, even
+ * though each of them ignores it. */
+enum { FANOUT_IGNORE_OUTGOING = 0x4000 };
+
 /* All who open this interface in this process share the flows. */
 static int join_fanout(struct packet_port *s, const char **step)
 {
     uint32_t group = (uint32_t)getpid() * 31u + (uint32_t)s->port.ifindex;
-    uint32_t value = (group & 0xffff) | (uint32_t)PACKET_FANOUT_HASH << 16;
+    uint32_t value = (group & 0xffff) | (uint32_t)(PACKET_FANOUT_HASH | FANOUT_IGNORE_OUTGOING)
+                                            << 16;
 
     if (s->port.opts.n_queues < 2)
         return 0;
@@ -198,6 +218,7 @@ static int close_port(struct beba_port *port, struct beba_error *err)
         close(s->tx);
     if (port->control >= 0)
         close(port->control);
+    beba_packet_filter_free(s->rejected);
     free(s->buffers);
     free(s->queue);
     return 0;
@@ -211,7 +232,7 @@ static struct tpacket2_hdr *slot(const struct packet_port *s, uint32_t i)
 static void release(struct beba_port *port)
 {
     struct packet_port *s = self(port);
-    uint32_t i = (s->at + s->slots - s->held) % s->slots;
+    uint32_t i = s->at >= s->held ? s->at - s->held : s->at + s->slots - s->held;
 
     for (; s->held; s->held--) {
         __atomic_store_n(&slot(s, i)->tp_status, TP_STATUS_KERNEL, __ATOMIC_RELEASE);
@@ -267,8 +288,30 @@ static const struct tpacket_auxdata *find_auxdata(struct msghdr *msg)
     return NULL;
 }
 
-/* The next long packet, which the kernel has put into the socket's queue. */
-static bool take_long(struct packet_port *s, struct beba_packet *p)
+/* recvmsg has failed: 0, or -EAGAIN when there is nothing to receive now. */
+static int see_failure(struct packet_port *s, int error)
+{
+    switch (error) {
+    case EAGAIN:
+        return -EAGAIN;
+    case EINTR:
+        return 0;
+    case EINVAL: /* a train that no struct virtio_net_hdr can tell of */
+        beba_port_lose(&s->port, BEBA_PORT_RX_OFFLOAD, 1);
+        return 0;
+    case ENETDOWN:
+    case ENXIO:
+        beba_port_becomes(&s->port, beba_port_look(&s->port));
+        return 0;
+    default:
+        beba_port_lose(&s->port, BEBA_PORT_RX_ERROR, 1);
+        return -EAGAIN;
+    }
+}
+
+/* The next packet of the socket's queue: 1, 0 when it is not to be given on, -EAGAIN. In the ring,
+ * long ones are also there. */
+static int take_long(struct packet_port *s, struct beba_packet *p)
 {
     _Alignas(struct cmsghdr) uint8_t control[CMSG_SPACE(sizeof(struct tpacket_auxdata))];
     uint8_t *buffer = s->buffers + s->buffers_used;
@@ -279,27 +322,23 @@ static bool take_long(struct packet_port *s, struct beba_packet *p)
     const struct tpacket_auxdata *aux;
     ssize_t n = recvmsg(s->port.fd, &msg, MSG_DONTWAIT | MSG_TRUNC);
 
-    if (n < (ssize_t)HDR) {
-        beba_port_lose(&s->port,
-                       n < 0 && errno == EINVAL ? BEBA_PORT_RX_OFFLOAD : BEBA_PORT_RX_ERROR, 1);
-        return false;
-    }
+    if (n < (ssize_t)HDR)
+        return see_failure(s, n < 0 ? errno : EIO);
     if (msg.msg_flags & MSG_TRUNC) {
         beba_port_lose(&s->port, BEBA_PORT_RX_TRUNCATED, 1);
-        return false;
+        return 0;
     }
     p->data = buffer + RESERVE;
     p->len = p->wire_len = (uint32_t)n - HDR;
     p->headroom = RESERVE;
-    p->tailroom = LONGEST - RESERVE - p->len;
+    p->tailroom = BEBA_TAILROOM;
     aux = find_auxdata(&msg);
-    if (aux)
+    if (aux && p->len >= 14)
         put_tag(p, aux->tp_status, aux->tp_vlan_tpid, aux->tp_vlan_tci, &hdr);
     if (!beba_port_take(&s->port, p, &hdr))
-        return false;
-    p->tailroom = BEBA_TAILROOM;
+        return 0;
     s->buffers_used += ((size_t)(p->data - buffer) + p->len + BEBA_TAILROOM + 63) & ~(size_t)63;
-    return true;
+    return 1;
 }
 
 /* Nothing came although the descriptor was ready: it may be the interface that has changed. Asking
@@ -313,9 +352,26 @@ static void see_error(struct packet_port *s)
         beba_port_becomes(&s->port, beba_port_look(&s->port));
 }
 
-static unsigned receive(struct beba_port *port, struct beba_packet *packet, unsigned max)
+/* Without a ring: all are in the socket's queue. */
+static unsigned receive_queued(struct packet_port *s, struct beba_packet *packet, unsigned max)
 {
-    struct packet_port *s = self(port);
+    uint64_t now = beba_port_now(&s->port);
+    unsigned n = 0;
+    int rc = 0;
+
+    while (n < max && rc != -EAGAIN && s->buffers_used + LONGEST <= BUFFERS) {
+        beba_port_fresh(&s->port, now, &packet[n]);
+        rc = take_long(s, &packet[n]);
+        n += rc > 0;
+    }
+    if (n)
+        beba_port_becomes(&s->port, BEBA_PORT_READY);
+    return n;
+}
+
+static unsigned receive_ring(struct packet_port *s, struct beba_packet *packet, unsigned max)
+{
+    struct beba_port *port = &s->port;
     uint64_t now = 0;
     unsigned n = 0;
 
@@ -333,7 +389,7 @@ static unsigned receive(struct beba_port *port, struct beba_packet *packet, unsi
             now = beba_port_now(port);
         beba_port_fresh(port, now, p);
         if (status & TP_STATUS_COPY) {
-            whole = take_long(s, p);
+            whole = take_long(s, p) > 0;
         } else if (h->tp_snaplen < h->tp_len) {
             beba_port_lose(port, BEBA_PORT_RX_FULL, 1);
             whole = false;
@@ -353,6 +409,13 @@ static unsigned receive(struct beba_port *port, struct beba_packet *packet, unsi
     if (!n)
         release(port);
     return n;
+}
+
+static unsigned receive(struct beba_port *port, struct beba_packet *packet, unsigned max)
+{
+    struct packet_port *s = self(port);
+
+    return s->ring ? receive_ring(s, packet, max) : receive_queued(s, packet, max);
 }
 
 static void flush(struct beba_port *port)
@@ -539,6 +602,7 @@ static int open_port(struct beba_port *port, const struct beba_port_words *words
         return rc;
     }
     port->drops = drops;
+    port->rejected = s->rejected;
     port->status = beba_port_look(port);
     return 0;
 }
@@ -547,7 +611,7 @@ const struct beba_driver beba_driver_packet = {
     .name = "packet",
     .n_names = 1,
     .size = sizeof(struct packet_port),
-    .options = "ring=64..16384 promisc=on|off bypass",
+    .options = "ring=0|64..16384 promisc=on|off gso=all|tcp bypass",
     .option = take_option,
     .open = open_port,
     .close = close_port,

@@ -323,5 +323,7 @@ void beba_port_counters(struct beba_port *port, struct beba_port_counters *out)
     out->tx_bytes = __atomic_load_n(&c->tx_bytes, __ATOMIC_RELAXED);
     for (unsigned i = 0; i < BEBA_PORT_N_LOSSES; i++)
         out->loss[i] = __atomic_load_n(&c->loss[i], __ATOMIC_RELAXED);
+    if (port->rejected)
+        out->loss[BEBA_PORT_RX_OFFLOAD] += __atomic_load_n(port->rejected, __ATOMIC_RELAXED);
     out->loss[BEBA_PORT_RX_FULL] += __atomic_load_n(&port->dropped, __ATOMIC_RELAXED);
 }

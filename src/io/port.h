@@ -4,8 +4,10 @@
  * A port is opened by its description, a driver and what it drives, options behind commas:
  *   eth0, packet:eth0     an interface (AF_PACKET), promiscuous
  *       ring=N            packets that wait to be received, 64 to 16384, 2 KiB each (default
- *                         1024 for all queues together)
+ *                         1024 for all queues together); 0: no ring, which is slower
  *       promisc=off       only what is sent to the interface's own address
+ *       gso=tcp           no trains but those of TCP in no tunnel: others are lost. So it is always
+ *                         before Linux 6.2; SCTP's trains are lost in any case
  *       bypass            sends past the queueing discipline; tcpdump does not see it
  *   tap:NAME              a TAP device, made if there is none and brought up
  *       persist           it stays when the port is closed

@@ -58,11 +58,21 @@ static inline void quiet(void)
     }
 }
 
+/* The kernel drops what is sent to an interface whose link it has not yet seen come up. */
+static inline void wait_up(const char *name)
+{
+    run("for i in $(seq 200); do ip link show %s | grep -q 'state UP' && exit 0; sleep 0.02; done; "
+        "exit 1",
+        name);
+}
+
 static inline void make_pair(const char *a, const char *b)
 {
     run("ip link del %s 2>/dev/null; ip link add %s type veth peer name %s && ip link set %s up && "
         "ip link set %s up",
         a, a, b, a, b);
+    wait_up(a);
+    wait_up(b);
 }
 
 static inline void unmake(const char *a)
