@@ -15,12 +15,20 @@ struct look {
     uint32_t weight;
 };
 
+/* Fields that packet/look.h looks for step by step. */
+static bool looks_far(uint32_t id)
+{
+    return id == BEBA_F_IP_PROTO || id == BEBA_F_IP6_PROTO || id == BEBA_F_ND_SLL ||
+           id == BEBA_F_ND_TLL || id == BEBA_F_IP6_EXTHDR;
+}
+
 static void look_at_field(struct look *l, uint32_t id)
 {
     if (!l->e)
         return;
     l->e->layers |= 1u << beba_fields[id].layer;
     l->e->reads_now |= id == BEBA_F_NOW;
+    l->e->looks_far |= looks_far(id);
     l->e->reads_tunnel |= id == BEBA_F_TUNNEL_ID;
     l->e->reads_port |= id == BEBA_F_IN_PORT || id == BEBA_F_IN_PHY_PORT;
 }
@@ -169,6 +177,11 @@ static int table_facts(struct emit *e, uint32_t i, struct beba_error *err)
     return 0;
 }
 
+uint32_t beba_emit_frame_most(const struct emit *e)
+{
+    return e->global || e->edits ? FRAME_STACK : FRAME_ALONE;
+}
+
 int beba_emit_facts(struct emit *e, struct beba_error *err)
 {
     int rc = 0;
@@ -182,5 +195,11 @@ int beba_emit_facts(struct emit *e, struct beba_error *err)
     if (!rc)
         rc = beba_emit_groups(e, err);
     e->global = e->p->n_tables > 1 || (e->p->n_tables && e->facts[0].n_chunks);
+    e->shares = e->p->n_globals || e->p->n_arrays;
+    for (uint32_t i = 0; i < e->p->n_sets; i++)
+        e->shares |= e->layout.set[i] != 0;
+    e->alone = e->p->n_tables == 1 && !e->global && !e->edits && !e->looks_far &&
+               e->p->table[0].lookup.padded <= KEY_ALONE &&
+               e->facts[0].frame_size <= beba_emit_frame_most(e);
     return rc;
 }

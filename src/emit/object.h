@@ -37,7 +37,7 @@
 #include "base/int.h"
 
 enum {
-    BEBA_OBJECT_VERSION = 1,
+    BEBA_OBJECT_VERSION = 2,
     BEBA_OBJECT_PORTS = 256,  /* most ports */
     BEBA_OBJECT_SLACK = 8192, /* bytes after a region: a slot number is known to be below 32 */
     BEBA_OBJECT_REGION_MAX = 1 << 28, /* bytes: the verifier wants offsets below 2^29 */
@@ -79,18 +79,17 @@ struct beba_object_meta {
 
 /* The start of beba_shared. */
 struct beba_object_shared {
-    uint64_t packets;      /* number of the next packet; kept where random() is used */
-    uint64_t sample_until; /* ns of the kernel's monotonic clock: packets are sampled until then */
-    uint32_t sample_every; /* of N packets one; 1 = all */
-    uint32_t test_in_port;
+    uint64_t packets; /* number of the next packet; kept where random() is used */
     uint64_t test_now;
+    uint32_t test_in_port;
     uint32_t all_events; /* entries that expire and are evicted are told, too */
-    uint32_t spare;
 };
 
-/* The start of a value of beba_cpu. The result is of the last packet, with config.test. */
+/* The start of a value of beba_cpu. What can be told from the rest is not counted: packets, the sum
+ * of verdicts; reason[BEBA_REASON_RULE], what the other reasons leave of them. The result is of the
+ * last packet, with config.test. */
 struct beba_object_cpu {
-    uint64_t packets, bytes;
+    uint64_t bytes;
     uint64_t verdict[BEBA_OBJECT_VERDICTS];
     uint64_t reason[BEBA_OBJECT_REASONS];
     uint64_t events_lost, mirrors_lost, edit_failed, redirect_failed;
@@ -99,11 +98,14 @@ struct beba_object_cpu {
         uint16_t spare;
         uint32_t port, table, rule;
     } result;
+    uint32_t sample_every; /* of N packets of this CPU one; 1 = all */
+    uint64_t sample_seen;
+    uint64_t sample_until; /* ns of the kernel's monotonic clock: packets are sampled until then */
 };
 
-/* Counters of a table; entries are in the region's head. */
+/* Counters of a table; entries are in the region's head. Lookups are hits and misses. */
 struct beba_object_table {
-    uint64_t lookups, hits, creations, evictions, refusals, expiries, frees, no_key;
+    uint64_t hits, misses, creations, evictions, refusals, expiries, frees, no_key;
 };
 
 /* Of a rule or a named counter. */

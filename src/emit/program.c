@@ -323,6 +323,10 @@ static void start(struct emit *e)
         beba_emit_line(e, "#define BEBA_EDITS 1");
     if (e->n_groups > 1)
         beba_emit_line(e, "#define BEBA_GROUPS %" PRIu32, e->n_groups);
+    if (e->shares)
+        beba_emit_line(e, "#define BEBA_SHARES 1");
+    if (e->alone)
+        beba_emit_line(e, "#define BEBA_ALONE 1");
     if (e->reads_tunnel)
         beba_emit_line(e, "#define BEBA_READS_TUNNEL 1");
     if (e->reads_port)
@@ -332,47 +336,100 @@ static void start(struct emit *e)
     beba_emit_line(e, "#include \"emit/rt/start.h\"");
 }
 
+/* Parses a packet, and takes its keys with what is known of each kind that is told apart. */
+static void main_parse(struct emit *e)
+{
+    static const struct {
+        const char *label, *known;
+    } kinds[] = {
+        {"case BEBA_PKT_IP4", "BEBA_PKT_IP4"},
+        {"case BEBA_PKT_IP6", "BEBA_PKT_IP6"},
+        {"default", NULL},
+    };
+
+    if (!e->facts[0].keyed) {
+        beba_emit_line(e, "    beba_pkt_parse_away(ctx, &x->p, BEBA_WANT, &cpu->scratch.run.p);");
+        return;
+    }
+    beba_emit_line(
+        e, "    switch (beba_pkt_parse_away(ctx, &x->p, BEBA_WANT, &cpu->scratch.run.p)) {");
+    for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
+        beba_emit_line(e, "    %s:", kinds[i].label);
+        if (kinds[i].known)
+            beba_emit_line(e, "        beba_pkt_known(&x->p, %s);", kinds[i].known);
+        beba_emit_line(e, "        keyed = keys_%s(ctx, x, k, &backward%s);", e->facts[0].name,
+                       e->p->table[0].two_keys ? ", &update_backward" : "");
+        beba_emit_line(e, "        break;");
+    }
+    beba_emit_line(e, "    }");
+}
+
 /* Runs the packet through the tables first to end - 1, and jumps to the program of the next. */
 static void main_tables(struct emit *e, uint32_t first, uint32_t end)
 {
+    e->indent++;
     for (uint32_t i = first; i < end; i++) {
-        beba_emit_line(e, "    table_%s(ctx, x%s);", e->facts[i].name,
-                       e->global ? "" : ", cpu, shared");
+        beba_emit_table_call(e, i);
         if (i + 1 < e->p->n_tables)
-            beba_emit_line(e, "    if (x->verdict != BEBA_VERDICT_NEXT)\n        goto end;");
+            beba_emit_line(e, "if (x->verdict != BEBA_VERDICT_NEXT)\n        goto end;");
     }
     if (end < e->p->n_tables) {
-        beba_emit_line(e, "    bpf_tail_call(ctx, &beba_mains, %" PRIu32 ");", e->facts[end].group);
-        beba_emit_line(e, "    beba_broken(x);");
+        beba_emit_line(e, "bpf_tail_call(ctx, &beba_mains, %" PRIu32 ");", e->facts[end].group);
+        beba_emit_line(e, "beba_broken(x);");
     }
+    e->indent--;
     if (e->p->n_tables > 1)
         beba_emit_line(e, "end: __attribute__((unused));");
-    beba_emit_line(e, "    return beba_end(ctx, x, &cpu->head, &shared->head, &cpu->scratch);");
+    beba_emit_line(e, "    return beba_end(ctx, x, &cpu->head, &cpu->scratch);");
+    beba_emit_line(e, "}");
+}
+
+/* The programs of the groups after the first: the packet is known already. */
+static void more_mains(struct emit *e, uint32_t first)
+{
+    for (uint32_t end; first < e->p->n_tables; first = end) {
+        end = beba_emit_group_end(e, first);
+        beba_emit_blank(e);
+        beba_emit_line(e, "BEBA_SECTION(\"%s\") int beba_main_%" PRIu32 "(beba_ctx *ctx)",
+                       e->target == BEBA_TARGET_XDP ? "xdp" : "tc", e->facts[first].group);
+        beba_emit_line(e, "{");
+        beba_emit_line(e, "    struct cpu *cpu = beba_cpu_here();");
+        beba_emit_line(e, "    struct beba_run *x;");
+        beba_emit_blank(e);
+        beba_emit_line(e, "    if (!cpu)");
+        beba_emit_line(e, "        return BEBA_ACT_DROP;");
+        beba_emit_line(e, "    x = &cpu->scratch.run;");
+        main_tables(e, first, end);
+    }
 }
 
 static void main_function(struct emit *e)
 {
-    const char *section = e->target == BEBA_TARGET_XDP ? "xdp" : "tc";
     uint32_t first = e->p->n_tables ? beba_emit_group_end(e, 0) : 0;
 
     beba_emit_blank(e);
-    beba_emit_line(e, "BEBA_SECTION(\"%s\") int beba_main(beba_ctx *ctx)", section);
+    beba_emit_line(e, "BEBA_SECTION(\"%s\") int beba_main(beba_ctx *ctx)",
+                   e->target == BEBA_TARGET_XDP ? "xdp" : "tc");
     beba_emit_line(e, "{");
-    beba_emit_line(e, "    BEBA_BEGIN;");
-    beba_emit_blank(e);
-    main_tables(e, 0, first);
-    beba_emit_line(e, "}");
-    for (uint32_t end; first < e->p->n_tables; first = end) {
-        end = beba_emit_group_end(e, first);
-        beba_emit_blank(e);
-        beba_emit_line(e, "BEBA_SECTION(\"%s\") int beba_main_%" PRIu32 "(beba_ctx *ctx)", section,
-                       e->facts[first].group);
-        beba_emit_line(e, "{");
-        beba_emit_line(e, "    BEBA_GO_ON;");
-        beba_emit_blank(e);
-        main_tables(e, first, end);
-        beba_emit_line(e, "}");
+    beba_emit_line(e, "    struct cpu *cpu = beba_cpu_here();");
+    if (!e->global)
+        beba_emit_line(e, "    BEBA_SHARED;");
+    beba_emit_line(e, e->alone ? "    struct beba_run run, *x = &run;" : "    struct beba_run *x;");
+    if (e->alone && e->facts[0].keyed) {
+        beba_emit_line(e, "    struct keys_%s keys, *k = &keys;", e->facts[0].name);
+        beba_emit_line(e, "    bool keyed, backward%s;",
+                       e->p->table[0].two_keys ? ", update_backward = false" : "");
     }
+    beba_emit_blank(e);
+    beba_emit_line(e, "    if (!cpu%s)", e->global ? "" : " || !BEBA_SHARED_THERE");
+    beba_emit_line(e, "        return BEBA_ACT_DROP;");
+    if (e->alone)
+        main_parse(e);
+    else
+        beba_emit_line(e, "    x = &cpu->scratch.run;\n    beba_pkt_parse(ctx, &x->p, BEBA_WANT);");
+    beba_emit_line(e, "    beba_begin(ctx, x, &cpu->head, &cpu->scratch);");
+    main_tables(e, 0, first);
+    more_mains(e, first);
 }
 
 /* A string literal a line. */

@@ -213,9 +213,15 @@ static void look_up(struct emit *e)
     const struct table_facts *facts = &e->facts[e->ti];
     bool two = e->t->two_keys;
 
-    beba_emit_line(e, "if (!lookup_key_%s(ctx, x, k->key, &f->backward)%s%s%s) {", facts->name,
-                   two ? " || !update_key_" : "", two ? facts->name : "",
-                   two ? "(ctx, x, k->update, &f->update_backward)" : "");
+    if (e->alone) {
+        beba_emit_line(e, "f->backward = backward;");
+        if (two)
+            beba_emit_line(e, "f->update_backward = update_backward;");
+        beba_emit_line(e, "if (!keyed) {");
+    } else {
+        beba_emit_line(e, "if (!keys_%s(ctx, x, k, &f->backward%s)) {", facts->name,
+                       two ? ", &f->update_backward" : "");
+    }
     e->indent++;
     beba_emit_line(e, "cpu->table[%" PRIu32 "].no_key++;", e->ti);
     beba_emit_verdict(e, &e->t->no_key);
@@ -229,8 +235,10 @@ static void look_up(struct emit *e)
     beba_emit_line(e, "if (!ft)");
     beba_emit_line(e, "    return beba_broken(x);");
     take(e, "key", facts->creates && !two);
-    beba_emit_line(e, "cpu->table[%" PRIu32 "].lookups++;", e->ti);
-    beba_emit_line(e, "cpu->table[%" PRIu32 "].hits += held.entry != NULL;", e->ti);
+    beba_emit_line(e, "if (held.entry)");
+    beba_emit_line(e, "    cpu->table[%" PRIu32 "].hits++;", e->ti);
+    beba_emit_line(e, "else");
+    beba_emit_line(e, "    cpu->table[%" PRIu32 "].misses++;", e->ti);
     observe(e, "key", "true");
     beba_emit_line(e, "f->forward = !held.entry || (held.entry->birth & 1) == f->backward;");
     beba_emit_line(e, "f->seen = f->state = held.entry ? held.entry->state : 0;");
@@ -454,11 +462,50 @@ void beba_emit_keys_in_scratch(struct emit *e, uint32_t i)
     }
 }
 
+/* bool keys_<name>(ctx, x, k, backward, ...): all keys; false when the packet lacks one. */
+static void keys(struct emit *e)
+{
+    const char *name = e->facts[e->ti].name;
+    bool two = e->t->two_keys;
+
+    beba_emit_blank(e);
+    beba_emit_line(e, "BEBA_INLINE bool keys_%s(beba_ctx *ctx, struct beba_run *x,", name);
+    beba_emit_line(e, "                         struct keys_%s *k, bool *backward%s)", name,
+                   two ? ", bool *update_backward" : "");
+    beba_emit_line(e, "{");
+    beba_emit_line(e, "    return lookup_key_%s(ctx, x, k->key, backward)%s%s%s;", name,
+                   two ? " && update_key_" : "", two ? name : "",
+                   two ? "(ctx, x, k->update, update_backward)" : "");
+    beba_emit_line(e, "}");
+}
+
+/* The parameters of a table's function after the packet. */
+static const char *given(struct emit *e)
+{
+    const char *shared = e->shares ? ", struct shared *shared" : "";
+
+    if (e->global)
+        return "";
+    if (!e->alone || !e->facts[e->ti].keyed)
+        return beba_arena_printf(&e->arena, ", struct cpu *cpu%s", shared);
+    return beba_arena_printf(
+        &e->arena, ", struct cpu *cpu%s, struct keys_%s *k, bool keyed, bool backward%s", shared,
+        e->facts[e->ti].name, e->t->two_keys ? ", bool update_backward" : "");
+}
+
+void beba_emit_table_call(struct emit *e, uint32_t i)
+{
+    bool keys = e->alone && e->facts[i].keyed;
+
+    beba_emit_line(e, "table_%s(ctx, x%s%s%s%s);", e->facts[i].name, e->global ? "" : ", cpu",
+                   e->shares && !e->global ? ", shared" : "", keys ? ", k, keyed, backward" : "",
+                   keys && e->p->table[i].two_keys ? ", update_backward" : "");
+}
+
 void beba_emit_table(struct emit *e, uint32_t i)
 {
     const struct table_facts *facts = &e->facts[i];
-    uint32_t most = e->global || e->edits ? FRAME_STACK : FRAME_ALONE;
-    bool on_stack = !facts->n_chunks && facts->frame_size <= most;
+    bool on_stack = !facts->n_chunks && facts->frame_size <= beba_emit_frame_most(e);
 
     e->t = &e->p->table[i];
     e->ti = i;
@@ -467,19 +514,20 @@ void beba_emit_table(struct emit *e, uint32_t i)
             room(e);
         initial(e);
         start(e);
+        keys(e);
     }
     beba_emit_chunks(e);
     beba_emit_blank(e);
     beba_emit_line(e, "%s int table_%s(beba_ctx *ctx, struct beba_run *x%s)",
                    e->global ? "__attribute__((noinline))" : "BEBA_INLINE_PLACES", facts->name,
-                   e->global ? "" : ", struct cpu *cpu, struct shared *shared");
+                   given(e));
     beba_emit_line(e, "{");
     e->indent++;
     if (e->global)
         beba_emit_line(e, "ENTER;");
     if (on_stack) {
         beba_emit_line(e, "struct frame_%s frame, *f = &frame;", facts->name);
-        if (facts->keyed)
+        if (facts->keyed && !e->alone)
             beba_emit_line(e, "struct keys_%s keys, *k = &keys;", facts->name);
     } else {
         beba_emit_line(e, "struct frame_%s *f = (void *)cpu->scratch.frame;", facts->name);

@@ -15,6 +15,7 @@ enum {
     LIST_CHAIN = 4,    /* ranges that are compared one after the other; more are halved first */
     FRAME_STACK = 80,  /* bytes of a frame that may lie on the stack */
     FRAME_ALONE = 160, /* the same where main holds the only table and calls little */
+    KEY_ALONE = 16,    /* bytes of its key then: it is in registers, as the packet is */
     TICK_TIMEOUT = 1000000000, /* ns: shorter timeouts want a better clock than the kernel's tick */
 };
 
@@ -48,6 +49,9 @@ struct emit {
     struct table_facts *facts;
     uint32_t n_groups;          /* programs that run packets one after the other */
     bool global;                /* tables are functions that the verifier looks at one by one */
+    bool alone;                 /* one small table in main, which holds the packet in registers */
+    bool shares;                /* there are globals, arrays or small sets */
+    bool looks_far;             /* some field is looked for by a function, which wants memory */
     bool random;                /* some table draws */
     bool edits;                 /* some table writes fields, or pushes, pops, swaps */
     bool reads_now;             /* some table reads the time */
@@ -104,6 +108,8 @@ void beba_emit_verdict(struct emit *e, const struct beba_verdict *v);
 /* facts.c */
 int beba_emit_facts(struct emit *e, struct beba_error *err);
 uint32_t beba_emit_rule_weight(const struct beba_rule *r);
+/* Bytes that a frame on the stack may have. */
+uint32_t beba_emit_frame_most(const struct emit *e);
 
 /* groups.c */
 /* -E2BIG: more programs than the kernel runs one after the other. */
@@ -114,7 +120,7 @@ void beba_emit_group_maps(struct emit *e);
 
 /* table.c, key.c */
 void beba_emit_table(struct emit *e, uint32_t i);
-void emit_table_call(struct emit *e, uint32_t i);
+void beba_emit_table_call(struct emit *e, uint32_t i);
 void beba_emit_key(struct emit *e, uint32_t i, const struct beba_key *key, const char *which);
 void beba_emit_table_types(struct emit *e, uint32_t i);
 void beba_emit_peek(struct emit *e, uint32_t i);

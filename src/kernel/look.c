@@ -7,11 +7,16 @@
 
 enum { REGION_SHIFT = 40 }; /* of a cursor: bits below are the region's own */
 
+static size_t cpu_offset(const struct kmap *m, uint32_t cpu)
+{
+    return (((size_t)m->value_size + 7) & ~(size_t)7) * cpu;
+}
+
 static const uint8_t *cpu_block(const struct beba_kernel *k, uint32_t cpu)
 {
     const struct kmap *m = &k->map[KMAP_CPU];
 
-    return m->mem + (((size_t)m->value_size + 7) & ~(size_t)7) * cpu;
+    return m->mem + cpu_offset(m, cpu);
 }
 
 /* Sum over the CPUs of the i-th of n words at an offset. */
@@ -29,13 +34,22 @@ static uint64_t sum(const struct beba_kernel *k, size_t offset)
 
 void beba_kernel_stats(struct beba_kernel *k, struct beba_kernel_stats *out)
 {
+    uint64_t others = 0;
+
     memset(out, 0, sizeof(*out));
-    out->engine.packets = SUM_HEAD(k, packets);
     out->engine.bytes = SUM_HEAD(k, bytes);
     for (unsigned i = 0; i < BEBA_N_VERDICTS; i++)
-        out->engine.verdict[i] = SUM_HEAD(k, verdict[i]);
-    for (unsigned i = 0; i < BEBA_N_REASONS; i++)
-        out->engine.reason[i] = SUM_HEAD(k, reason[i]);
+        out->engine.packets += out->engine.verdict[i] = SUM_HEAD(k, verdict[i]);
+    for (unsigned i = BEBA_REASON_RULE + 1; i < BEBA_OBJECT_REASONS; i++) {
+        uint64_t n = SUM_HEAD(k, reason[i]);
+
+        others += n;
+        if (i < BEBA_N_REASONS)
+            out->engine.reason[i] = n;
+    }
+    /* counted after the verdict: none is missing */
+    out->engine.reason[BEBA_REASON_RULE] =
+        out->engine.packets > others ? out->engine.packets - others : 0;
     out->engine.events_lost = SUM_HEAD(k, events_lost);
     out->engine.mirrors_lost = SUM_HEAD(k, mirrors_lost);
     out->engine.edit_failed = SUM_HEAD(k, edit_failed);
@@ -57,7 +71,6 @@ int beba_kernel_table(struct beba_kernel *k, uint32_t table, struct beba_table_s
 #define SUM_TABLE(field) sum(k, at + offsetof(struct beba_object_table, field))
     out->no_key = SUM_TABLE(no_key);
     out->counters = (struct beba_ft_counters){
-        .lookups = SUM_TABLE(lookups),
         .hits = SUM_TABLE(hits),
         .creations = SUM_TABLE(creations),
         .evictions = SUM_TABLE(evictions),
@@ -65,6 +78,7 @@ int beba_kernel_table(struct beba_kernel *k, uint32_t table, struct beba_table_s
         .expiries = SUM_TABLE(expiries),
         .frees = SUM_TABLE(frees),
     };
+    out->counters.lookups = out->counters.hits + SUM_TABLE(misses);
 #undef SUM_TABLE
     for (uint32_t r = 0; r < t->n_regions; r++) {
         const struct beba_ft *ft = ktable_region(t, r);
@@ -233,13 +247,18 @@ void beba_kernel_set_cell(struct beba_kernel *k, uint32_t array, uint64_t row, u
 
 void beba_kernel_sample(struct beba_kernel *k, uint32_t every, uint64_t until)
 {
-    struct beba_object_shared *shared = writable(k);
+    struct kmap *m = &k->map[KMAP_CPU];
 
-    if (!shared)
+    if (beba_kmap_map(m, true))
         return;
-    __atomic_store_n(&shared->sample_until, 0, __ATOMIC_SEQ_CST);
-    __atomic_store_n(&shared->sample_every, every ? every : 1, __ATOMIC_SEQ_CST);
-    __atomic_store_n(&shared->sample_until, every ? until : 0, __ATOMIC_SEQ_CST);
+    for (uint32_t cpu = 0; cpu < m->max_entries; cpu++) {
+        struct beba_object_cpu *head =
+            (struct beba_object_cpu *)(void *)(m->mem + cpu_offset(m, cpu));
+
+        __atomic_store_n(&head->sample_until, 0, __ATOMIC_SEQ_CST);
+        __atomic_store_n(&head->sample_every, every ? every : 1, __ATOMIC_SEQ_CST);
+        __atomic_store_n(&head->sample_until, every ? until : 0, __ATOMIC_SEQ_CST);
+    }
 }
 
 void beba_kernel_all_events(struct beba_kernel *k, bool all)

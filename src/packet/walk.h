@@ -33,6 +33,9 @@ struct beba_walk {
     uint32_t layers;
     uint16_t flaws;
     uint16_t fragment; /* not 0: a part of a datagram */
+#ifdef BEBA_VIEW_NEAR
+    const uint8_t *near, *near_end; /* quick: the packet's bytes */
+#endif
 };
 
 #define BEBA_BIT(layer) (1u << BEBA_LAYER_##layer)
@@ -73,6 +76,32 @@ BEBA_INLINE bool walk_fits(struct beba_walk *w, uint32_t at, uint32_t n)
     w->flaws |= at + n > w->cap ? BEBA_FLAW_TRUNCATED : BEBA_FLAW_BAD_LENGTH;
     return false;
 }
+
+/* The same where a quick walk looks at bytes: it makes sure of many at once, by constants, and
+ * reads them by WALK_SEE. */
+#ifdef BEBA_VIEW_NEAR
+BEBA_INLINE bool walk_here(struct beba_walk *w, uint32_t at, uint32_t n, uint32_t how)
+{
+    if (!(how & BEBA_WALK_QUICK))
+        return walk_fits(w, at, n);
+    if (w->near + at + n > w->near_end)
+        return false;
+    if (at + n > w->cap)
+        __builtin_unreachable(); /* so that the compiler asks no more */
+    return walk_fits(w, at, n);
+}
+
+#define WALK_SEE(bits, v, w, at, how) \
+    ((how)&BEBA_WALK_QUICK ? BEBA_VIEW_NEAR(bits, (w)->near + (at)) : beba_view##bits(v, at))
+#else
+BEBA_INLINE bool walk_here(struct beba_walk *w, uint32_t at, uint32_t n, uint32_t how)
+{
+    (void)how;
+    return walk_fits(w, at, n);
+}
+
+#define WALK_SEE(bits, v, w, at, how) beba_view##bits(v, at)
+#endif
 
 BEBA_INLINE void walk_found(struct beba_headers *h, struct beba_walk *w, enum beba_layer layer,
                             uint32_t at)
@@ -160,9 +189,9 @@ BEBA_INLINE bool walk_udp(beba_view v, struct beba_headers *h, struct beba_walk 
     uint32_t len;
     uint16_t dst;
 
-    if (!walk_fits(w, at, 8))
+    if (!walk_here(w, at, 8, how))
         return false;
-    len = beba_view16(v, at + 4);
+    len = WALK_SEE(16, v, w, at + 4, how);
     if (len < 8) {
         w->flaws |= BEBA_FLAW_BAD_LENGTH;
         return false;
@@ -176,7 +205,7 @@ BEBA_INLINE bool walk_udp(beba_view v, struct beba_headers *h, struct beba_walk 
         w->end = beba_walk_min(w->end, at + len);
     if (!(how & (BEBA_BIT(VXLAN) | BEBA_BIT(GTPU))))
         return true;
-    dst = beba_view16(v, at + 2);
+    dst = WALK_SEE(16, v, w, at + 2, how);
     if (how & BEBA_WALK_QUICK)
         return dst != BEBA_PORT_VXLAN && dst != BEBA_PORT_GTPU;
     if (__builtin_expect(dst == BEBA_PORT_VXLAN, 0))
@@ -186,13 +215,14 @@ BEBA_INLINE bool walk_udp(beba_view v, struct beba_headers *h, struct beba_walk 
     return true;
 }
 
-BEBA_INLINE bool walk_tcp(beba_view v, struct beba_headers *h, struct beba_walk *w, uint32_t at)
+BEBA_INLINE bool walk_tcp(beba_view v, struct beba_headers *h, struct beba_walk *w, uint32_t at,
+                          uint32_t how)
 {
     uint32_t len;
 
-    if (!walk_fits(w, at, 20))
+    if (!walk_here(w, at, 20, how))
         return false;
-    len = (beba_view8(v, at + 12) >> 4) * 4u;
+    len = (WALK_SEE(8, v, w, at + 12, how) >> 4) * 4u;
     if (len < 20) {
         w->flaws |= BEBA_FLAW_BAD_LENGTH;
         return false;
@@ -208,11 +238,11 @@ BEBA_INLINE bool walk_icmp6(beba_view v, struct beba_headers *h, struct beba_wal
 {
     uint8_t type;
 
-    if (!walk_fits(w, at, 4))
+    if (!walk_here(w, at, 4, how))
         return false;
     walk_found(h, w, BEBA_LAYER_ICMP6, at);
     walk_payload(h, w, at + 4);
-    type = beba_view8(v, at);
+    type = WALK_SEE(8, v, w, at, how);
     if (type != BEBA_ICMP6_NS && type != BEBA_ICMP6_NA)
         return true;
     if (how & BEBA_WALK_QUICK || !walk_fits(w, at, 24))
@@ -250,7 +280,7 @@ BEBA_INLINE bool walk_transport(beba_view v, struct beba_headers *h, struct beba
     walk_payload(h, w, at);
     switch (proto) {
     case BEBA_IP_TCP:
-        return !(how & BEBA_BIT(TCP)) || walk_tcp(v, h, w, at);
+        return !(how & BEBA_BIT(TCP)) || walk_tcp(v, h, w, at, how);
     case BEBA_IP_UDP:
         return !(how & BEBA_BIT(UDP)) || walk_udp(v, h, w, at, how);
     case BEBA_IP_SCTP:
@@ -300,9 +330,9 @@ BEBA_INLINE int walk_ip4(beba_view v, struct beba_headers *h, struct beba_walk *
     walk_payload(h, w, at);
     if (!(how & BEBA_BIT(IP4)))
         return BEBA_WALK_DONE;
-    if (!walk_fits(w, at, 20))
+    if (!walk_here(w, at, 20, how))
         return BEBA_WALK_STOP;
-    first = beba_view8(v, at);
+    first = WALK_SEE(8, v, w, at, how);
     if (how & BEBA_WALK_QUICK && first != 0x45)
         return BEBA_WALK_STOP;
     if (first >> 4 != 4) {
@@ -310,18 +340,18 @@ BEBA_INLINE int walk_ip4(beba_view v, struct beba_headers *h, struct beba_walk *
         return BEBA_WALK_STOP;
     }
     hlen = (first & 15u) * 4;
-    total = beba_view16(v, at + 2);
+    total = WALK_SEE(16, v, w, at + 2, how);
     if (hlen < 20 || total < hlen) {
         w->flaws |= BEBA_FLAW_BAD_LENGTH;
         return BEBA_WALK_STOP;
     }
     walk_found(h, w, BEBA_LAYER_IP4, at);
     walk_found(h, w, BEBA_LAYER_IP, at);
-    h->ip_proto = beba_view8(v, at + 9);
+    h->ip_proto = WALK_SEE(8, v, w, at + 9, how);
     walk_network_end(h, w, at + total);
     if (!walk_fits(w, at, hlen))
         return BEBA_WALK_STOP;
-    frag = beba_view16(v, at + 6);
+    frag = WALK_SEE(16, v, w, at + 6, how);
     w->fragment = frag & 0x3fff;
     if (how & BEBA_WALK_QUICK && frag & 0x3fff)
         return BEBA_WALK_STOP;
@@ -331,7 +361,7 @@ BEBA_INLINE int walk_ip4(beba_view v, struct beba_headers *h, struct beba_walk *
         return BEBA_WALK_STOP;
     }
     w->at = at + hlen;
-    return beba_view8(v, at + 9);
+    return h->ip_proto;
 }
 
 /* The same, where the protocol may be an extension header. */
@@ -341,17 +371,17 @@ BEBA_INLINE int walk_ip6(beba_view v, struct beba_headers *h, struct beba_walk *
     walk_payload(h, w, at);
     if (!(how & BEBA_BIT(IP6)))
         return BEBA_WALK_DONE;
-    if (!walk_fits(w, at, 40))
+    if (!walk_here(w, at, 40, how))
         return BEBA_WALK_STOP;
-    if (beba_view8(v, at) >> 4 != 6) {
+    if (WALK_SEE(8, v, w, at, how) >> 4 != 6) {
         w->flaws |= BEBA_FLAW_BAD_VERSION;
         return BEBA_WALK_STOP;
     }
     walk_found(h, w, BEBA_LAYER_IP6, at);
     walk_found(h, w, BEBA_LAYER_IP, at);
-    walk_network_end(h, w, at + 40 + beba_view16(v, at + 4));
+    walk_network_end(h, w, at + 40 + WALK_SEE(16, v, w, at + 4, how));
     w->at = at + 40;
-    return beba_view8(v, at + 6);
+    return WALK_SEE(8, v, w, at + 6, how);
 }
 
 BEBA_STAGE int beba_walk_transport(beba_view v, struct beba_headers *h, struct beba_walk *w,
@@ -434,11 +464,12 @@ BEBA_INLINE void beba_walk_all_ip(beba_view v, struct beba_headers *h, struct be
 }
 
 /* RFC 826, 903: only the forms with 6-byte hardware and 4-byte protocol addresses are the layer. */
-BEBA_INLINE bool walk_arp(beba_view v, struct beba_headers *h, struct beba_walk *w, uint32_t at)
+BEBA_INLINE bool walk_arp(beba_view v, struct beba_headers *h, struct beba_walk *w, uint32_t at,
+                          uint32_t how)
 {
     walk_payload(h, w, at);
-    if (!walk_fits(w, at, 8) || beba_view8(v, at + 4) != 6 || beba_view8(v, at + 5) != 4 ||
-        !walk_fits(w, at, 28))
+    if (!walk_here(w, at, 8, how) || WALK_SEE(8, v, w, at + 4, how) != 6 ||
+        WALK_SEE(8, v, w, at + 5, how) != 4 || !walk_fits(w, at, 28))
         return false;
     walk_found(h, w, BEBA_LAYER_ARP, at);
     walk_payload(h, w, at + 28);
@@ -487,7 +518,7 @@ BEBA_STAGE int beba_walk_network(beba_view v, struct beba_headers *h, struct beb
         return 6;
     case BEBA_ETH_ARP:
     case BEBA_ETH_RARP:
-        walk_arp(v, h, w, at);
+        walk_arp(v, h, w, at, BEBA_WALK_COMPLETE);
         return 0;
     case BEBA_ETH_MPLS:
     case BEBA_ETH_MPLS_UP:
@@ -594,13 +625,19 @@ BEBA_INLINE bool walk_common(beba_view v, struct beba_headers *h, struct beba_wa
 
     h->ether_type = type;
     if (how & BEBA_WALK_QUICK && type == BEBA_ETH_ARP)
-        return !(how & BEBA_BIT(ARP)) || walk_arp(v, h, w, 14);
-    proto = type == BEBA_ETH_IP4 ? walk_ip4(v, h, w, 14, how) : walk_ip6(v, h, w, 14, how);
+        return !(how & BEBA_BIT(ARP)) || walk_arp(v, h, w, 14, how);
+    if (type == BEBA_ETH_IP4) {
+        proto = walk_ip4(v, h, w, 14, how);
+        if (proto < 0)
+            return proto == BEBA_WALK_DONE;
+        return walk_transport(v, h, w, (uint8_t)proto, how & BEBA_WALK_QUICK ? 34 : w->at, how);
+    }
+    proto = walk_ip6(v, h, w, 14, how);
     if (proto < 0)
         return proto == BEBA_WALK_DONE;
-    if (type == BEBA_ETH_IP6 && beba_ip6_is_ext((uint8_t)proto))
+    if (beba_ip6_is_ext((uint8_t)proto))
         return false;
-    return walk_transport(v, h, w, (uint8_t)proto, w->at, how);
+    return walk_transport(v, h, w, (uint8_t)proto, 54, how);
 }
 
 /* An Ethernet frame. False only of a quick walk. */
@@ -609,9 +646,10 @@ BEBA_INLINE bool beba_walk_ethernet(beba_view v, struct beba_headers *h, struct 
 {
     uint16_t type;
 
-    if (!walk_fits(w, 0, 14))
+    /* quick: no use for less than an IPv4 header */
+    if (!walk_here(w, 0, how & BEBA_WALK_QUICK ? 34 : 14, how))
         return !(how & BEBA_WALK_QUICK);
-    type = beba_view16(v, 12);
+    type = WALK_SEE(16, v, w, 12, how);
     walk_found(h, w, BEBA_LAYER_ETH, 0);
     if (how & BEBA_WALK_QUICK)
         return (type == BEBA_ETH_IP4 || type == BEBA_ETH_IP6 || type == BEBA_ETH_ARP) &&

@@ -164,6 +164,7 @@ BEBA_INLINE struct beba_ft_entry *beba_ft_peek(struct beba_ft *ft, const uint32_
     return beba_ft_peek_as(ft, shape, key, hash);
 }
 
+#ifndef BEBA_FT_SHARED
 BEBA_INLINE struct beba_ft_entry *beba_ft_count(struct beba_ft *ft, struct beba_ft_shape shape,
                                                 struct beba_ft_entry *e)
 {
@@ -186,6 +187,7 @@ BEBA_INLINE struct beba_ft_entry *beba_ft_find(struct beba_ft *ft, const uint32_
 {
     return beba_ft_count(ft, beba_ft_shape_of(ft), beba_ft_peek(ft, key, hash));
 }
+#endif
 
 /* Parts -------------------------------------------------------------------------------------- */
 

@@ -62,8 +62,14 @@ void compare_table(struct side_by_side *s, uint32_t i)
                              stats.counters.creations, stats.counters.evictions,
                              stats.counters.refusals,  stats.counters.expiries,
                              stats.counters.frees,     stats.no_key};
-    const uint64_t theirs[] = {have->lookups,  have->hits,     have->creations, have->evictions,
-                               have->refusals, have->expiries, have->frees,     have->no_key};
+    const uint64_t theirs[] = {have->hits + have->misses,
+                               have->hits,
+                               have->creations,
+                               have->evictions,
+                               have->refusals,
+                               have->expiries,
+                               have->frees,
+                               have->no_key};
 
     for (unsigned n = 0; n < sizeof(names) / sizeof(names[0]); n++)
         compare_number(s, s->k->p->table[i].name, names[n], mine[n], theirs[n]);
@@ -108,6 +114,13 @@ static void compare_counters(struct side_by_side *s)
         (const struct beba_object_counter *)(const void *)(s->k->cpu + s->k->layout.counters);
     const struct beba_object_cpu *head = (const struct beba_object_cpu *)(const void *)s->k->cpu;
     const struct beba_engine_stats *stats = beba_engine_stats(s->e);
+    uint64_t packets = 0, by_rule;
+
+    for (unsigned i = 0; i < BEBA_OBJECT_VERDICTS; i++)
+        packets += head->verdict[i];
+    by_rule = packets;
+    for (unsigned i = BEBA_REASON_RULE + 1; i < BEBA_OBJECT_REASONS; i++)
+        by_rule -= head->reason[i];
 
     for (uint32_t i = 0; i < s->k->p->n_rules; i++) {
         compare_number(s, "rule", s->k->p->rule[i]->label ? s->k->p->rule[i]->label : "",
@@ -121,14 +134,15 @@ static void compare_counters(struct side_by_side *s)
         compare_number(s, "counter bytes", s->k->p->counter[i].name,
                        beba_engine_counter(s->e, i)->bytes, named[i].bytes);
     }
-    compare_number(s, "packets", "", stats->packets, head->packets);
+    compare_number(s, "packets", "", stats->packets, packets);
     compare_number(s, "bytes", "", stats->bytes, head->bytes);
     compare_number(s, "edit_failed", "", stats->edit_failed, head->edit_failed);
     compare_number(s, "mirrors_lost", "", s->mirrors_lost, head->mirrors_lost);
     compare_number(s, "redirect_failed", "", s->redirect_failed, head->redirect_failed);
     compare_number(s, "events_lost", "", stats->events_lost, head->events_lost);
     for (unsigned i = 0; i < BEBA_N_REASONS; i++)
-        compare_number(s, "reason", beba_reason_name(i), stats->reason[i], head->reason[i]);
+        compare_number(s, "reason", beba_reason_name(i), stats->reason[i],
+                       i == BEBA_REASON_RULE ? by_rule : head->reason[i]);
     for (unsigned i = 0; i < BEBA_N_VERDICTS; i++)
         compare_number(s, "verdict", beba_verdict_name(i), stats->verdict[i], head->verdict[i]);
 }

@@ -45,9 +45,20 @@
 #define BEBA_RARE_LOCATE(DO, name) DO(LOCATE, name)
 
 #define BEBA_RARE_LABEL(op, name) case BEBA_HELD_OP_##op:
-#define BEBA_RARE_CASE(part, name)                                       \
-    BEBA_RARE_##part(BEBA_RARE_LABEL, name) return rare_##part##_##name( \
-        (const struct key_##name *)(const void *)key, hash, now, token, op);
+/* With the packet in registers the key is there, too, and gets into memory only for these. */
+#ifdef BEBA_ALONE
+#define BEBA_RARE_KEY(name)                                                  \
+    struct key_##name away_ = *(const struct key_##name *)(const void *)key; \
+    const struct key_##name *key_ = &away_
+#else
+#define BEBA_RARE_KEY(name) const struct key_##name *key_ = (const void *)key
+#endif
+#define BEBA_RARE_CASE(part, name)                               \
+    BEBA_RARE_##part(BEBA_RARE_LABEL, name)                      \
+    {                                                            \
+        BEBA_RARE_KEY(name);                                     \
+        return rare_##part##_##name(key_, hash, now, token, op); \
+    }
 #define BEBA_RARE_OP(op, name)                                                                  \
     case BEBA_HELD_OP_##op:                                                                     \
         return beba_held_rare(ft, SHAPE_##name, BEBA_HELD_OP_##op, key->word, hash, now, token, \

@@ -93,14 +93,23 @@ BEBA_INLINE int beba_busy(struct beba_run *x)
  * both sides, would not pass what is not used. */
 #define BEBA_KEEP(a, b, c) __asm__ volatile("" : : "r"(a), "r"(b), "r"(c))
 
+/* Globals, arrays and small sets, where there are any. */
+#ifdef BEBA_SHARES
+#define BEBA_SHARED       struct shared *shared = beba_shared_here()
+#define BEBA_SHARED_THERE (shared != NULL)
+#else
+#define BEBA_SHARED       ((void)0)
+#define BEBA_SHARED_THERE true
+#endif
+
 /* What each function begins with: what it needs, or the packet's end. */
-#define ENTER                                   \
-    struct cpu *cpu = beba_cpu_here();          \
-    struct shared *shared = beba_shared_here(); \
-    BEBA_KEEP(ctx, x, x);                       \
-    if (!x)                                     \
-        return 0;                               \
-    if (!cpu || !shared)                        \
+#define ENTER                          \
+    struct cpu *cpu = beba_cpu_here(); \
+    BEBA_SHARED;                       \
+    BEBA_KEEP(ctx, x, x);              \
+    if (!x)                            \
+        return 0;                      \
+    if (!cpu || !BEBA_SHARED_THERE)    \
     return beba_broken(x)
 
 #endif

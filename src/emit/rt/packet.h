@@ -132,20 +132,59 @@ BEBA_STAGE int beba_pkt_parse_all(beba_ctx *ctx, struct beba_pkt *p)
     return 0;
 }
 
-/* The first thing done with a packet: clears *p, sets len and finds the headers. want = layers,
- * 1 << enum beba_layer, that the program reads; with BEBA_PKT_EDIT when it edits. Others may be
- * reported absent. */
-BEBA_INLINE void beba_pkt_parse(beba_ctx *ctx, struct beba_pkt *p, uint32_t want)
+/* How a packet was parsed: the kinds that are most of all. */
+enum beba_pkt_kind { BEBA_PKT_SELDOM, BEBA_PKT_OTHER, BEBA_PKT_IP4, BEBA_PKT_IP6 };
+
+BEBA_INLINE enum beba_pkt_kind pkt_parse_quick(beba_ctx *ctx, struct beba_pkt *p, uint32_t want)
 {
     struct beba_walk w;
 
     __builtin_memset(p, 0, sizeof(*p));
     pkt_begin(ctx, p);
     beba_walk_begin(&p->h, &w, p->len, p->len);
-    if (beba_walk_ethernet(ctx, &p->h, &w, beba_walk_wants(want) | BEBA_WALK_QUICK))
-        beba_walk_end(&p->h, &w);
-    else
+    w.near = (const uint8_t *)BEBA_VIEW_CONTEXT(ctx, data);
+    w.near_end = (const uint8_t *)BEBA_VIEW_CONTEXT(ctx, data_end);
+    if (!beba_walk_ethernet(ctx, &p->h, &w, beba_walk_wants(want) | BEBA_WALK_QUICK))
+        return BEBA_PKT_SELDOM;
+    beba_walk_end(&p->h, &w);
+    if (w.layers & BEBA_BIT(IP4))
+        return BEBA_PKT_IP4;
+    return w.layers & BEBA_BIT(IP6) ? BEBA_PKT_IP6 : BEBA_PKT_OTHER;
+}
+
+/* The first thing done with a packet: clears *p, sets len and finds the headers. want = layers,
+ * 1 << enum beba_layer, that the program reads; with BEBA_PKT_EDIT when it edits. Others may be
+ * reported absent. */
+BEBA_INLINE void beba_pkt_parse(beba_ctx *ctx, struct beba_pkt *p, uint32_t want)
+{
+    if (pkt_parse_quick(ctx, p, want) == BEBA_PKT_SELDOM)
         beba_pkt_parse_all(ctx, p);
+}
+
+/* The same for *p in registers: what is seldom is parsed in memory, away. */
+BEBA_INLINE enum beba_pkt_kind beba_pkt_parse_away(beba_ctx *ctx, struct beba_pkt *p, uint32_t want,
+                                                   struct beba_pkt *away)
+{
+    enum beba_pkt_kind kind = pkt_parse_quick(ctx, p, want);
+
+    if (kind == BEBA_PKT_SELDOM) {
+        beba_pkt_parse_all(ctx, away);
+        p->h = away->h;
+        p->len = away->len;
+    }
+    return kind;
+}
+
+/* Tells the compiler what the headers of a packet of this kind are. */
+BEBA_INLINE void beba_pkt_known(struct beba_pkt *p, enum beba_pkt_kind kind)
+{
+    bool v6 = kind == BEBA_PKT_IP6;
+
+    p->h.layers |= v6 ? BEBA_BIT(IP6) | BEBA_BIT(IP) : BEBA_BIT(IP4) | BEBA_BIT(IP);
+    p->h.layers &= v6 ? ~BEBA_BIT(IP4) : ~BEBA_BIT(IP6);
+    p->h.offset[BEBA_LAYER_IP] = 14;
+    p->h.offset[v6 ? BEBA_LAYER_IP6 : BEBA_LAYER_IP4] = 14;
+    p->h.offset[BEBA_LAYER_L4] = v6 ? 54 : 34;
 }
 
 /* The last thing, whatever becomes of the packet; and before others see it, who do not know that

@@ -13,12 +13,15 @@ enum { BEBA_ACT_PASS = TC_ACT_OK, BEBA_ACT_DROP = TC_ACT_SHOT };
 
 /* Beginning ---------------------------------------------------------------------------------- */
 
-BEBA_INLINE uint32_t beba_port_of(beba_ctx *ctx, const struct beba_object_shared *shared)
+BEBA_INLINE uint32_t beba_port_of(beba_ctx *ctx)
 {
     uint32_t ifindex = ctx->ingress_ifindex, *port;
+    struct shared *shared;
 
-    if (beba_config.test)
-        return shared->test_in_port;
+    if (beba_config.test) {
+        shared = beba_shared_here();
+        return shared ? shared->head.test_in_port : 0;
+    }
     if (beba_config.single_port)
         return beba_config.single_port;
     port = bpf_map_lookup_elem(&beba_in_port, &ifindex);
@@ -29,6 +32,12 @@ BEBA_INLINE uint32_t beba_port_of(beba_ctx *ctx, const struct beba_object_shared
  * that costs as much as all the rest of a packet. */
 BEBA_INLINE uint64_t beba_now(struct beba_scratch *scratch)
 {
+    struct shared *shared;
+
+    if (beba_config.test) {
+        shared = beba_shared_here();
+        return shared ? shared->head.test_now : 0;
+    }
 #ifdef BEBA_TICK
     uint64_t tick = bpf_jiffies64();
 
@@ -49,13 +58,12 @@ enum { BEBA_PORT_ALWAYS = 1 };
 enum { BEBA_PORT_ALWAYS = 0 };
 #endif
 
-BEBA_INLINE bool beba_sample_now(const struct beba_run *x, const struct beba_object_cpu *head,
-                                 const struct beba_object_shared *shared)
+BEBA_INLINE bool beba_sample_now(const struct beba_run *x, struct beba_object_cpu *head)
 {
-    uint32_t every = shared->sample_every;
+    uint32_t every = head->sample_every;
 
-    return __builtin_expect(shared->sample_until > x->p.now, 0) &&
-           (every <= 1 || head->packets % every == 0);
+    return __builtin_expect(head->sample_until > x->p.now, 0) &&
+           (every <= 1 || head->sample_seen++ % every == 0);
 }
 
 #if defined BEBA_READS_TUNNEL && defined BEBA_TARGET_TC
@@ -72,13 +80,15 @@ BEBA_INLINE uint64_t beba_tunnel_of(beba_ctx *ctx, struct beba_scratch *scratch)
 }
 #endif
 
+/* After the packet was parsed. */
 BEBA_INLINE void beba_begin(beba_ctx *ctx, struct beba_run *x, struct beba_object_cpu *head,
-                            struct beba_object_shared *shared, struct beba_scratch *scratch)
+                            struct beba_scratch *scratch)
 {
-    beba_pkt_parse(ctx, &x->p, BEBA_WANT);
-    x->p.now = beba_config.test ? shared->test_now : beba_now(scratch);
-    if (BEBA_PORT_ALWAYS || beba_config.test)
-        x->p.in_port = x->p.in_phy_port = beba_port_of(ctx, shared);
+    head->bytes += x->p.len; /* which edits change */
+    x->p.now = scratch->now = beba_now(scratch);
+    x->sampled = beba_sample_now(x, head);
+    if (BEBA_PORT_ALWAYS || beba_config.test || x->sampled)
+        x->p.in_port = x->p.in_phy_port = beba_port_of(ctx);
 #if defined BEBA_READS_TUNNEL && defined BEBA_TARGET_TC
     x->p.tunnel_id = beba_tunnel_of(ctx, scratch);
 #endif
@@ -88,38 +98,14 @@ BEBA_INLINE void beba_begin(beba_ctx *ctx, struct beba_run *x, struct beba_objec
     x->rule = BEBA_NO_RULE;
     x->table = x->port = 0;
 #ifdef BEBA_DRAWS
-    x->number = __sync_fetch_and_add(&shared->packets, 1);
+    struct shared *shared = beba_shared_here();
+
+    if (shared)
+        x->number = __sync_fetch_and_add(&shared->head.packets, 1);
 #endif
-    scratch->now = x->p.now;
-    x->sampled = beba_sample_now(x, head, shared);
-    if (x->sampled) {
-        x->p.in_port = x->p.in_phy_port = beba_port_of(ctx, shared);
+    if (x->sampled)
         beba_sample_take(ctx, x, &scratch->sample, x->p.len);
-    }
-    head->packets++;
-    head->bytes += x->p.len;
 }
-
-/* The packet is described in memory of this CPU: stacks are small. */
-#define BEBA_BEGIN                              \
-    struct cpu *cpu = beba_cpu_here();          \
-    struct shared *shared = beba_shared_here(); \
-    struct beba_run *x;                         \
-                                                \
-    if (!cpu || !shared)                        \
-        return BEBA_ACT_DROP;                   \
-    x = &cpu->scratch.run;                      \
-    beba_begin(ctx, x, &cpu->head, &shared->head, &cpu->scratch)
-
-/* A packet that comes from the program of the tables before. */
-#define BEBA_GO_ON                              \
-    struct cpu *cpu = beba_cpu_here();          \
-    struct shared *shared = beba_shared_here(); \
-    struct beba_run *x;                         \
-                                                \
-    if (!cpu || !shared)                        \
-        return BEBA_ACT_DROP;                   \
-    x = &cpu->scratch.run
 
 /* The end ------------------------------------------------------------------------------------ */
 
@@ -222,24 +208,27 @@ BEBA_INLINE int beba_act(beba_ctx *ctx, struct beba_run *x, struct beba_object_c
     }
 }
 
-BEBA_INLINE int beba_end(beba_ctx *ctx, struct beba_run *x, struct beba_object_cpu *head,
-                         struct beba_object_shared *shared, struct beba_scratch *scratch)
+/* The check tells the verifier what the compiler need not know. */
+BEBA_INLINE void beba_tally(uint64_t *counts, uint32_t i, uint32_t n)
 {
-    uint32_t verdict, reason;
+    if (!__builtin_constant_p(i))
+        BEBA_HIDE(i);
+    if (i < n)
+        counts[i]++;
+}
+
+BEBA_INLINE int beba_end(beba_ctx *ctx, struct beba_run *x, struct beba_object_cpu *head,
+                         struct beba_scratch *scratch)
+{
     int action;
 
     if (x->verdict == BEBA_VERDICT_NEXT) {
         x->verdict = BEBA_VERDICT_PASS;
         x->reason = BEBA_REASON_END;
     }
-    verdict = x->verdict;
-    BEBA_HIDE(verdict);
-    if (verdict < BEBA_OBJECT_VERDICTS)
-        head->verdict[verdict]++;
-    reason = x->reason;
-    BEBA_HIDE(reason);
-    if (reason < BEBA_OBJECT_REASONS)
-        head->reason[reason]++;
+    beba_tally(head->verdict, x->verdict, BEBA_OBJECT_VERDICTS);
+    if (x->reason)
+        beba_tally(head->reason, x->reason, BEBA_OBJECT_REASONS);
     if (beba_config.test || x->sampled || x->verdict == BEBA_VERDICT_PUNT) {
         head->result = (struct beba_object_result){.verdict = (uint8_t)x->verdict,
                                                    .reason = (uint8_t)x->reason,
@@ -247,7 +236,7 @@ BEBA_INLINE int beba_end(beba_ctx *ctx, struct beba_run *x, struct beba_object_c
                                                    .table = x->table,
                                                    .rule = x->rule};
         if (x->verdict == BEBA_VERDICT_PUNT && !x->sampled) {
-            x->p.in_port = beba_port_of(ctx, shared);
+            x->p.in_port = beba_port_of(ctx);
             beba_sample_take(ctx, x, &scratch->sample, x->p.len);
         }
         if (x->verdict == BEBA_VERDICT_PUNT || x->sampled)
@@ -255,8 +244,10 @@ BEBA_INLINE int beba_end(beba_ctx *ctx, struct beba_run *x, struct beba_object_c
     }
     beba_pkt_finish(ctx, &x->p);
     action = beba_act(ctx, x, head);
+#ifdef BEBA_TARGET_TC
     if (beba_config.test) /* which compares bytes: a tag beside the packet is none of them */
         beba_pkt_gather(ctx, &x->p);
+#endif
     return action;
 }
 

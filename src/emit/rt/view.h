@@ -37,6 +37,9 @@ typedef beba_ctx *beba_view;
         word_;                                                                 \
     })
 
+/* Of the packet's first bytes, when it is known that they are there. */
+#define BEBA_VIEW_NEAR(bits, p) beba_be##bits(*(const beba_any##bits *)(p))
+
 /* Sets p to n bytes of the packet at at, or returns what is given. */
 #define BEBA_VIEW_AT(p, v, at, n, ...)                           \
     do {                                                         \
