@@ -3,6 +3,9 @@
  * in the kernel's LRU hash map (-DUSE_LRU: what one would write today) or in a flat array map of
  * buckets (what one would write with a week to spend).
  *
+ * Both count packets and bytes by verdict, in an array for each CPU, as programs that are deployed
+ * do and as ours counts them by rule; each returns by counted.
+ *
  * Each program defines struct flow, includes this with -DCAPACITY=N flows, and uses flow_get (the
  * flow and its lock, NULL where there is none), flow_new and flow_put; now is what the program has
  * read. */
@@ -83,6 +86,28 @@ INLINE int parse(struct xdp_md *ctx, struct headers *h)
         h->dport = bpf_ntohs(udp->dest);
     }
     return 1;
+}
+
+struct tally {
+    __u64 packets, bytes;
+};
+
+struct {
+    __uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+    __uint(max_entries, XDP_REDIRECT + 1);
+    __type(key, __u32);
+    __type(value, struct tally);
+} verdicts SEC(".maps");
+
+INLINE int counted(struct xdp_md *ctx, __u32 verdict)
+{
+    struct tally *t = bpf_map_lookup_elem(&verdicts, &verdict);
+
+    if (t) {
+        t->packets++;
+        t->bytes += ctx->data_end - ctx->data;
+    }
+    return (int)verdict;
 }
 
 #ifdef USE_LRU

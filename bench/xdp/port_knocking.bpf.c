@@ -21,7 +21,7 @@ int port_knocking(struct xdp_md *ctx)
     __u64 now;
 
     if (!parse(ctx, &h))
-        return XDP_PASS;
+        return counted(ctx, XDP_PASS);
     now = bpf_ktime_get_ns();
     f = flow_get(&h.src, now, &held);
     if (f) {
@@ -47,7 +47,7 @@ int port_knocking(struct xdp_md *ctx)
         flow_new(&h.src, now, &held, &start);
     }
     flow_put(&held);
-    return verdict;
+    return counted(ctx, (__u32)verdict);
 }
 
 char _license[] SEC("license") = "Dual BSD/GPL";

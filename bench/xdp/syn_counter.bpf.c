@@ -22,7 +22,7 @@ int syn_counter(struct xdp_md *ctx)
     __u64 now;
 
     if (!parse(ctx, &h))
-        return XDP_PASS;
+        return counted(ctx, XDP_PASS);
     now = bpf_ktime_get_ns();
     f = flow_get(&h.src, now, &held);
     if (f && f->state != QUIET && now - f->entered >= (f->state == WATCHED ? WINDOW : BAN))
@@ -44,7 +44,7 @@ int syn_counter(struct xdp_md *ctx)
         }
     }
     flow_put(&held);
-    return verdict;
+    return counted(ctx, (__u32)verdict);
 }
 
 char _license[] SEC("license") = "Dual BSD/GPL";

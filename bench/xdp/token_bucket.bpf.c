@@ -29,7 +29,7 @@ int token_bucket(struct xdp_md *ctx)
     __u64 now, cost;
 
     if (!parse(ctx, &h))
-        return XDP_PASS;
+        return counted(ctx, XDP_PASS);
     now = bpf_ktime_get_ns();
     cost = h.len * BYTE;
     f = flow_get(&h.src, now, &held);
@@ -52,7 +52,7 @@ int token_bucket(struct xdp_md *ctx)
         verdict = XDP_PASS;
     }
     flow_put(&held);
-    return verdict;
+    return counted(ctx, (__u32)verdict);
 }
 
 char _license[] SEC("license") = "Dual BSD/GPL";
