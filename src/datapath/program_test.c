@@ -291,7 +291,8 @@ static bool show(void *arg, const struct beba_dp_flow *flow)
     if (flow->instructions->apply.n)
         s->rule[s->n].port = flow->instructions->apply.action[0].output.port;
     s->rule[s->n].n_match = flow->match->n;
-    memcpy(s->rule[s->n].oxm, flow->match->oxm, flow->match->n * sizeof(struct beba_of_oxm));
+    for (uint32_t i = 0; i < flow->match->n; i++)
+        s->rule[s->n].oxm[i] = flow->match->oxm[i];
     s->n++;
     return s->n != s->stop_at;
 }
