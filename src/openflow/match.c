@@ -237,7 +237,7 @@ static int read_all(struct beba_of_dec *d, const uint8_t *b, size_t len, bool pr
 {
     struct beba_of_known known = BEBA_OF_NOTHING_KNOWN;
     uint64_t seen = 0;
-    struct tlv t;
+    struct tlv t = {0};
     uint32_t n;
     int r = count(d, b, len, &n);
 
@@ -292,7 +292,7 @@ int beba_of_match_decode(struct beba_of_dec *d, const uint8_t *b, size_t len, bo
 int beba_of_set_field_decode(struct beba_of_dec *d, const uint8_t *b, size_t len,
                              struct beba_of_oxm *out)
 {
-    struct tlv t;
+    struct tlv t = {0};
     int r;
 
     if (len < OXM_HEADER || len - OXM_HEADER < b[3] ||
