@@ -12,7 +12,7 @@
 
 struct opts {
     const char *socket;
-    struct cli_number table;
+    struct cli_number table, next;
     bool json;
 };
 
@@ -29,7 +29,12 @@ static const struct cli_option options[] = {
      .kind = CLI_NUMBER,
      .arg = "N",
      .offset = offsetof(struct opts, table),
-     .help = "Flows and states of this table only."},
+     .help = "Flows and states of this table only; the table of a program (default 0)."},
+    {.name = "next",
+     .kind = CLI_NUMBER,
+     .arg = "N",
+     .offset = offsetof(struct opts, next),
+     .help = "The table that a program passes packets on to (default: the one after its own)."},
     {.name = "json",
      .kind = CLI_FLAG,
      .offset = offsetof(struct opts, json),
@@ -44,7 +49,8 @@ static const struct {
     {"show", NULL},     {"ports", NULL},      {"tables", NULL},     {"flows", NULL},
     {"groups", NULL},   {"meters", NULL},     {"states", NULL},     {"controllers", NULL},
     {"counters", NULL}, {"events", NULL},     {"save", NULL},       {"stop", NULL},
-    {"log", "level"},   {"port-add", "port"}, {"port-del", "port"},
+    {"log", "level"},   {"port-add", "port"}, {"port-del", "port"}, {"programs", NULL},
+    {"load", "path"},   {"unload", NULL},
 };
 
 static int connect_to(const char *path, struct beba_error *err)
@@ -164,6 +170,16 @@ static int answer(const struct opts *o, int fd)
     return rc;
 }
 
+/* The switch has another working directory. */
+static json_t *argument(const char *name, const struct cli_call *call)
+{
+    char *path = !strcmp(name, "path") ? realpath(call->operand[1], NULL) : NULL;
+    json_t *v = cli_json_text(path ? path : call->operand[1]);
+
+    free(path);
+    return v;
+}
+
 static json_t *request_of(const struct cli_call *call, const char **wrong)
 {
     const struct opts *o = call->opts;
@@ -177,11 +193,13 @@ static json_t *request_of(const struct cli_call *call, const char **wrong)
         if ((call->n_operands == 2) != (requests[i].arg != NULL))
             *wrong = requests[i].arg ? "needs what it is about" : "takes no operand";
         else if (requests[i].arg)
-            json_object_set_new(request, requests[i].arg, cli_json_text(call->operand[1]));
+            json_object_set_new(request, requests[i].arg, argument(requests[i].arg, call));
     }
     json_object_set_new(request, "do", cli_json_text(call->operand[0]));
     if (o->table.given)
         json_object_set_new(request, "table", cli_json_u64(o->table.value));
+    if (o->next.given)
+        json_object_set_new(request, "next", cli_json_u64(o->next.value));
     return request;
 }
 
@@ -221,11 +239,13 @@ const struct cli_command cli_ctl = {
     .min = 1,
     .max = 2,
     .verbs = "show|ports|tables|flows|groups|meters|states|controllers|counters|events|log|save|"
-             "port-add|port-del|stop",
+             "port-add|port-del|programs|load|unload|stop",
     .summary = "look at a running switch, and change it",
-    .text = "Asks a running beba switch by its control socket: show, ports, tables, flows, groups, "
-            "meters, states, controllers or counters list what there is, events waits for what "
-            "happens; log LEVEL, port-add PORT[=NUMBER], port-del PORT, save and stop change it.",
+    .text =
+        "Asks a running beba switch by its control socket: show, ports, tables, flows, groups, "
+        "meters, states, controllers, counters or programs list what there is, events waits for "
+        "what happens; log LEVEL, port-add PORT[=NUMBER], port-del PORT, load PROGRAM, unload, "
+        "save and stop change it.",
     .options = options,
     .size = sizeof(struct opts),
     .run = run,

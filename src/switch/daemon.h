@@ -5,6 +5,7 @@
 #define BEBA_SWITCH_DAEMON_H
 
 #include "switch/agent.h"
+#include "switch/programs.h"
 #include "switch/save.h"
 #include "switch/switch.h"
 #include "switch/tls.h"
@@ -28,6 +29,8 @@ struct beba_daemon {
     struct beba_ports *ports;
     struct beba_agent *agent;
     struct beba_save *save;
+    struct beba_programs *programs;
+    struct beba_log_limit limit;
     struct beba_tls_context *tls;
     struct beba_endpoint *endpoint[BEBA_DAEMON_ENDPOINTS];
     unsigned n_endpoints;

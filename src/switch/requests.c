@@ -99,6 +99,10 @@ static bool add_flow(void *arg, const struct beba_dp_flow *f)
     beba_of_instructions_print(&text, f->instructions);
     beba_strbuf_puts(&k->out, ", \"actions\": ");
     beba_control_text(&k->out, beba_strbuf_str(&text));
+    if (f->name) {
+        beba_strbuf_puts(&k->out, ", \"rule\": ");
+        beba_control_text(&k->out, f->name);
+    }
     beba_strbuf_puts(&k->out, "}\n");
     beba_strbuf_free(&text);
     k->n++;
@@ -249,6 +253,22 @@ static bool step_counters(struct beba_control_client *k)
     return true;
 }
 
+static bool step_programs(struct beba_control_client *k)
+{
+    struct beba_loaded l;
+    unsigned cursor = 0;
+
+    while (beba_programs_next(k->d->programs, &cursor, &l)) {
+        beba_strbuf_printf(&k->out, "{\"table\": %u, \"next\": %u, \"program\": ", l.table, l.next);
+        beba_control_text(&k->out, l.name);
+        beba_strbuf_puts(&k->out, ", \"path\": ");
+        beba_control_text(&k->out, l.path);
+        beba_strbuf_puts(&k->out, "}\n");
+        k->n++;
+    }
+    return true;
+}
+
 static bool step_show(struct beba_control_client *k)
 {
     beba_strbuf_printf(&k->out, "{\"datapath\": \"%016llx\", \"workers\": %u, \"uptime\": %llu, ",
@@ -294,6 +314,31 @@ static int do_save(struct beba_control_client *k, struct beba_error *err)
     if (!k->d->save)
         return beba_error_set(err, -EINVAL, "the switch runs without --state");
     return beba_save_rewrite(k->d->save, true, err);
+}
+
+static int do_load(struct beba_control_client *k, struct beba_error *err)
+{
+    json_int_t next = json_integer_value(json_object_get(k->request, "next"));
+    const char *path;
+    uint8_t table;
+    int r = text_of(k, "path", &path, err);
+
+    if (!r)
+        r = table_of(k, &table, err);
+    if (r)
+        return r;
+    if (next < 0 || next >= BEBA_DP_TABLES)
+        return beba_error_set(err, -EINVAL, "there is no such table to pass packets on to");
+    return beba_programs_load(k->d->programs, table == OFPTT_ALL ? 0 : table, (uint8_t)next, path,
+                              err);
+}
+
+static int do_unload(struct beba_control_client *k, struct beba_error *err)
+{
+    uint8_t table;
+    int r = table_of(k, &table, err);
+
+    return r ? r : beba_programs_unload(k->d->programs, table == OFPTT_ALL ? 0 : table, err);
 }
 
 static int do_port_add(struct beba_control_client *k, struct beba_error *err)
@@ -343,6 +388,9 @@ static const struct {
     {"save", NULL, do_save},
     {"port-add", NULL, do_port_add},
     {"port-del", NULL, do_port_del},
+    {"programs", step_programs, NULL},
+    {"load", NULL, do_load},
+    {"unload", NULL, do_unload},
     {"stop", NULL, do_stop},
 };
 

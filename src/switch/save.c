@@ -3,7 +3,7 @@
 #include "base/error.h"
 #include "datapath/stateful.h"
 #include "switch/agent.h"
-#include "switch/standalone.h"
+#include "switch/programs.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -288,7 +288,7 @@ static bool put_flow(void *arg, const struct beba_dp_flow *f)
     struct writer *w = arg;
     struct beba_of_msg m = {.version = OFP_VERSION, .type = OFPT_FLOW_MOD};
 
-    if (f->cookie == BEBA_STANDALONE_COOKIE)
+    if (f->cookie == BEBA_STANDALONE_COOKIE || f->name)
         return true;
     m.flow_mod = (struct beba_of_flow_mod){
         .cookie = f->cookie,

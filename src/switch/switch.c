@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 #include "switch/switch.h"
 #include "base/error.h"
-#include "switch/daemon.h"
-#include "switch/standalone.h"
+#include "switch/control.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -53,10 +52,6 @@ static void on_port(void *arg, uint8_t reason, const struct beba_swport *port)
 
     if (d->agent)
         beba_agent_port_changed(d->agent, reason, port);
-    if (reason != OFPPR_MODIFY && d->standalone && !d->stopping) {
-        d->standalone = false; /* set up anew for the ports that there are */
-        d->lost_at = 0;
-    }
     snprintf(text, sizeof(text), "{\"event\": \"port %s\", \"port\": %u, \"up\": %s}", what[reason],
              port->number,
              port->of.state & OFPPS_LIVE && reason != OFPPR_DELETE ? "true" : "false");
@@ -79,11 +74,34 @@ static void on_settle(void *arg)
         beba_save_flush(d->save);
 }
 
+static void on_notice(void *arg, uint64_t time, const char *text)
+{
+    struct beba_daemon *d = arg;
+    struct beba_strbuf line = {0};
+
+    beba_strbuf_puts(&line, "{\"event\": \"program\", \"text\": ");
+    beba_control_text(&line, text);
+    beba_strbuf_puts(&line, "}");
+    beba_control_event(d->control, beba_strbuf_str(&line));
+    beba_strbuf_free(&line);
+}
+
+/* What programs notify of. */
+static void take_notices(struct beba_daemon *d)
+{
+    struct beba_loaded loaded;
+    unsigned cursor = 0;
+
+    while (beba_programs_next(d->programs, &cursor, &loaded))
+        beba_dp_program_events(d->dp, loaded.table, on_notice, d);
+}
+
 static void on_expire(uv_timer_t *t)
 {
     struct beba_daemon *d = t->data;
 
     beba_dp_expire(d->dp, beba_agent_now());
+    take_notices(d);
     on_settle(d);
 }
 
@@ -104,13 +122,14 @@ static bool controlled(const struct beba_daemon *d, bool *dialled)
 
 static void forward_alone(struct beba_daemon *d, uint16_t priority)
 {
-    struct beba_of_error err = {0};
+    struct beba_error err = {0};
 
-    d->standalone = !beba_standalone_begin(d->dp, d->ports, priority, &err);
+    d->standalone = !beba_programs_stand_alone(d->programs, priority, &err);
     if (d->standalone)
         beba_log(&d->log, BEBA_LOG_NOTICE, "no controller: forwarding by learned addresses");
     else
-        beba_log(&d->log, BEBA_LOG_ERROR, "cannot forward without a controller: %s", err.what);
+        beba_log_limited(&d->log, &d->limit, BEBA_LOG_ERROR,
+                         "cannot forward without a controller: %s", err.what);
 }
 
 /* Three times as long as a controller may be silent, and the switch forwards by itself; at once
@@ -125,7 +144,7 @@ static void check_controllers(struct beba_daemon *d)
     if (controlled(d, &dialled)) {
         d->lost_at = now;
         if (d->standalone) {
-            beba_standalone_end(d->dp);
+            beba_programs_stand_back(d->programs);
             beba_log(&d->log, BEBA_LOG_NOTICE, "a controller answers: it forwards again");
         }
         d->standalone = false;
@@ -250,10 +269,15 @@ static int start_agent(struct beba_daemon *d, struct beba_error *err)
     if (r)
         return r;
     beba_agent_ports(d->agent, d->ports);
-    if (!o->state)
-        return 0;
+    r = beba_programs_new(d->dp, &d->log, o->state, &d->programs, err);
+    if (r || !o->state)
+        return r;
     r = beba_save_open(o->state, d->dp, &d->log, &d->save, err);
-    return r ? r : beba_save_load(d->save, d->agent, err);
+    if (!r)
+        r = beba_save_load(d->save, d->agent, err);
+    if (!r)
+        beba_programs_restore(d->programs);
+    return r;
 }
 
 static int start_endpoints(struct beba_daemon *d, struct beba_error *err)
@@ -384,6 +408,7 @@ static void stop(struct beba_daemon *d)
     uv_close((uv_handle_t *)&d->events, NULL);
     uv_run(&d->loop, UV_RUN_DEFAULT);
     beba_save_close(d->save);
+    beba_programs_close(d->programs);
     beba_workers_free(d->workers);
     beba_ports_free(d->ports);
     beba_agent_free(d->agent);

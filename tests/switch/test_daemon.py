@@ -115,6 +115,36 @@ def test_events(switch):
     s.close()
 
 
+def test_programs(switch, tmp_path):
+    """A program at a table, beside what a controller adds; both are back after a kill."""
+    state = str(tmp_path / "state")
+    program = os.path.join(live.EXAMPLES, "mac_learning.xfsm")
+    switch.start("--state", state)
+
+    def ctl(*args, check=True):
+        return live.run(live.BEBA, "ctl", "-S", switch.socket, *args, check=check)
+
+    ctl("load", program, "--table", "3")
+    assert switch.ping(count=1) == 0
+    switch.ofctl("add-flow", "actions=goto_table:3")
+    assert switch.ping() == 3
+    rules = {f["rule"]: f["packets"] for f in switch.ctl("flows", "--table", "3")}
+    assert any("mac_learning" in rule and n for rule, n in rules.items()), rules
+    assert switch.ctl("programs")[0]["path"] == program
+    switch.kill()
+    switch.log_path += "2"
+    switch.start("--state", state)
+    assert switch.ping() == 3
+    wrong = tmp_path / "wrong.xfsm"
+    wrong.write_text("machine m {\n    key ip.sorc\n}\n")
+    refused = ctl("load", wrong, "--table", "4", check=False)
+    assert refused.returncode == 1 and b"wrong.xfsm:2:9" in refused.stderr
+    assert b"entries" in ctl("load", program, check=False).stderr
+    ctl("unload", "--table", "3")
+    assert switch.ctl("programs") == [] and ctl("unload", check=False).returncode == 1
+    assert switch.ping(count=1) == 0
+
+
 def test_ready(switch, tmp_path):
     """systemd is told, and a signal ends it in order."""
     path = str(tmp_path / "notify")
