@@ -26,6 +26,7 @@ static void begin(struct beba_dp_exec *x, struct beba_dp_worker *w, struct beba_
     x->depth = x->level = 0;
     x->packet_out = false;
     x->lookup.entered = false;
+    x->lookup.by = NULL;
     x->version = atomic_load_explicit(&w->dp->version, memory_order_acquire);
     x->cookie = UINT64_MAX;
     x->in_port = p->in_port;
@@ -67,6 +68,7 @@ static void begin_like(const struct beba_dp_exec *x, struct beba_dp_exec *copy,
     copy->cookie = x->cookie;
     copy->in_port = x->in_port;
     copy->lookup.entered = false;
+    copy->lookup.by = NULL;
     if (x->lookup.entered)
         copy->lookup = x->lookup;
     copy->copies = x->copies;

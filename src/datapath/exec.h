@@ -27,6 +27,7 @@ struct beba_state_lookup {
     bool entered; /* false at first: there was no such table */
     uint8_t table;
     bool has_key;
+    const void *by; /* the configuration that gave the key, of table 0, before entered */
     union beba_state_key key;
 };
 
@@ -97,6 +98,11 @@ bool beba_dp_stateful_table(const struct beba_dp *dp, uint8_t table);
 void beba_dp_set_stateful_table(struct beba_dp *dp, uint8_t table, bool stateful);
 /* The global state: read by every packet in every table. */
 _Atomic uint32_t *beba_dp_global(struct beba_dp *dp);
+
+/* Ahead of a packet's way, so that memory is asked early: makes the key for a table of which
+ * beba_dp_stateful_table is true, for the exec to start with. */
+void beba_stateful_ask(struct beba_dp *dp, uint8_t table, const struct beba_key *packet,
+                       struct beba_state_lookup *out);
 
 struct beba_stateful *beba_dp_stateful(struct beba_dp *dp);
 /* opts: with its defaults filled in. */

@@ -24,6 +24,8 @@ struct beba_state_config {
     struct beba_state_scope update[2];        /* by bit */
     uint8_t header_field[BEBA_HEADER_FIELDS]; /* enum beba_of_field; BEBA_OF_N_FIELDS: not set */
     struct beba_state_condition condition[BEBA_CONDITIONS];
+    uint8_t conditions; /* bit i: condition i is set */
+    bool early;         /* the lookup key is known when a packet comes to the first table */
 };
 
 /* A table's global variables. The lock is for those who read and write; it is the last one that

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 #include "datapath/state_key.h"
 
+#include <endian.h>
 #include <string.h>
 
 /* What is an address, in network order; ARP_OP is, too, in keys. All else is little-endian. */
@@ -33,16 +34,66 @@ static uint32_t bytes_of(unsigned field)
     return width == 20 ? 4 : (width + 7) / 8; /* labels */
 }
 
-/* The value in the bytes of a key. */
-static void store(unsigned field, struct beba_u128 v, uint8_t *out)
+/* How a value lies in the bytes of a key. */
+enum form { LITTLE_1, LITTLE_2, LITTLE_3, LITTLE_4, LITTLE_8, BIG_2, BIG_4, BIG_6, BIG_16, VLAN };
+
+static enum form form_of(unsigned field)
 {
+    static const uint8_t little[] = {LITTLE_1, LITTLE_1, LITTLE_2, LITTLE_3, LITTLE_4};
     uint32_t n = bytes_of(field);
-    bool network = is_address(field) || field == OFPXMT_OFB_ARP_OP;
 
     if (field == OFPXMT_OFB_VLAN_VID)
-        v.lo &= 0xfff;
-    for (uint32_t i = 0; i < n; i++)
-        out[network ? n - 1 - i : i] = (uint8_t)((i < 8 ? v.lo : v.hi) >> i % 8 * 8);
+        return VLAN;
+    if (field == OFPXMT_OFB_ARP_OP)
+        return BIG_2;
+    if (is_address(field))
+        return n == 4 ? BIG_4 : n == 6 ? BIG_6 : BIG_16;
+    return n > 4 ? LITTLE_8 : (enum form)little[n];
+}
+
+static void store_as(enum form form, struct beba_u128 v, uint8_t *out)
+{
+    uint64_t word = htole64(v.lo);
+
+    switch (form) {
+    case LITTLE_1:
+        *out = (uint8_t)v.lo;
+        break;
+    case VLAN:
+        word = htole64(v.lo & 0xfff);
+        memcpy(out, &word, 2);
+        break;
+    case LITTLE_2:
+        memcpy(out, &word, 2);
+        break;
+    case LITTLE_3:
+        memcpy(out, &word, 3);
+        break;
+    case LITTLE_4:
+        memcpy(out, &word, 4);
+        break;
+    case LITTLE_8:
+        memcpy(out, &word, 8);
+        break;
+    case BIG_2:
+        word = htobe64(v.lo << 48);
+        memcpy(out, &word, 2);
+        break;
+    case BIG_4:
+        word = htobe64(v.lo << 32);
+        memcpy(out, &word, 4);
+        break;
+    case BIG_6:
+        word = htobe64(v.lo << 16);
+        memcpy(out, &word, 6);
+        break;
+    case BIG_16:
+        word = htobe64(v.hi);
+        memcpy(out, &word, 8);
+        word = htobe64(v.lo);
+        memcpy(out + 8, &word, 8);
+        break;
+    }
 }
 
 static uint32_t length_of(uint32_t header)
@@ -103,6 +154,8 @@ bool beba_state_scope_make(struct beba_state_scope *out, const struct beba_of_sc
         out->key_len += length_of(fields->header[i]);
         if (!exists(fields->header[i], fields->field[i]))
             out->possible = false;
+        else
+            out->form[i] = (uint8_t)form_of(fields->field[i]);
     }
     out->fields.n = fields->n;
     if (!out->key_len || out->key_len > BEBA_OF_STATE_KEY) {
@@ -112,6 +165,8 @@ bool beba_state_scope_make(struct beba_state_scope *out, const struct beba_of_sc
     if (!biflow)
         return true;
     sort(&out->fields);
+    for (uint32_t i = 0; i < out->fields.n && out->possible; i++)
+        out->form[i] = (uint8_t)form_of(out->fields.field[i]);
     for (uint32_t i = 0; i + 1 < out->fields.n; i++)
         if (are_ends(out->fields.field[i], out->fields.field[i + 1]))
             out->pairs |= (uint8_t)(1u << i);
@@ -143,7 +198,7 @@ bool beba_state_scope_key(const struct beba_state_scope *scope, const struct beb
 
         if (!beba_key_has(packet, field))
             return false;
-        store(field, beba_key_value(packet, field), at);
+        store_as(scope->form[i], beba_key_value(packet, field), at);
         at += length_of(scope->fields.header[i]);
     }
     at = out->byte;
@@ -189,7 +244,7 @@ bool beba_state_scope_match(const struct beba_state_scope *scope, const struct b
 
         if (at < 0)
             return false;
-        store(oxm->field, oxm->value, want);
+        store_as(form_of(oxm->field), oxm->value, want);
         if (memcmp(key + at, want, bytes_of(oxm->field)) != 0)
             return false;
     }

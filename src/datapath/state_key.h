@@ -21,6 +21,7 @@ struct beba_state_scope {
     bool biflow;
     bool possible; /* no field that no packet has */
     uint8_t pairs; /* bit i: fields i and i + 1 are the two ends of a connection */
+    uint8_t form[BEBA_OF_KEY_FIELDS]; /* how each is laid out: state_key.c */
 };
 
 /* False, and *out not set, when the fields are more than a key has room for, or none. */

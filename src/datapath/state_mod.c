@@ -30,8 +30,6 @@ static struct beba_state_config *draft(struct beba_stateful *s, uint8_t table)
     }
     *c = (struct beba_state_config){0};
     memset(c->header_field, BEBA_OF_N_FIELDS, sizeof(c->header_field));
-    for (unsigned i = 0; i < BEBA_CONDITIONS; i++)
-        c->condition[i].op = -1;
     return c;
 }
 
@@ -68,6 +66,14 @@ static int open_table(struct beba_stateful *s, uint8_t table, const struct beba_
               : 0;
 }
 
+static bool reads_global_state(const struct beba_state_scope *scope)
+{
+    for (uint32_t i = 0; i < scope->fields.n; i++)
+        if (scope->fields.field[i] == BEBA_OF_GLOBAL_STATE)
+            return true;
+    return false;
+}
+
 /* Makes a draft what packets see. Refused, it is freed. */
 static int publish(struct beba_stateful *s, uint8_t table, struct beba_state_config *c,
                    struct beba_of_error *err)
@@ -76,6 +82,7 @@ static int publish(struct beba_stateful *s, uint8_t table, struct beba_state_con
     int rc = 0;
 
     c->enabled = c->stateful && c->lookup.key_len && c->update[0].key_len;
+    c->early = c->enabled && !reads_global_state(&c->lookup);
     if (c->enabled)
         rc = open_table(s, table, c, err);
     if (rc) {
@@ -196,6 +203,7 @@ static int set_condition(struct beba_stateful *s, const struct beba_of_state_mod
     c = draft(s, mod->table);
     if (!c)
         return no_memory(err);
+    c->conditions |= (uint8_t)(1u << mod->condition.id);
     c->condition[mod->condition.id] = (struct beba_state_condition){
         .op = (int8_t)mod->condition.op,
         .type = {mod->condition.operand_type[0], mod->condition.operand_type[1]},

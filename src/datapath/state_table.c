@@ -87,6 +87,16 @@ static struct beba_state_regs *regs_of(const struct beba_ft *ft, struct beba_ft_
     return e ? (struct beba_state_regs *)(void *)beba_ft_regs(ft, e) : NULL;
 }
 
+void beba_state_fetch(const struct beba_state_table *t, const union beba_state_key *key)
+{
+    const struct beba_ft *ft = t->ft;
+    uint64_t hash = beba_ft_hash(ft, key->word);
+    struct beba_ft_bucket *b = BEBA_FT_BUCKET(ft, ft->shape, beba_ft_first(ft, hash));
+
+    beba_ft_fetch(b);
+    beba_held_fetch(beba_ft_entry_at(b, ft->shape, beba_ft_home(hash)), ft->shape);
+}
+
 void beba_state_take(struct beba_state_hold *hold, struct beba_state_table *t,
                      const union beba_state_key *key, uint64_t now, bool create)
 {

@@ -36,6 +36,8 @@ struct beba_state_hold {
     struct beba_held held;
 };
 
+/* Asks the memory for what take will look at. */
+void beba_state_fetch(const struct beba_state_table *t, const union beba_state_key *key);
 /* Takes the key and applies the timeouts due at now. create: beba_state_create may follow. */
 void beba_state_take(struct beba_state_hold *hold, struct beba_state_table *t,
                      const union beba_state_key *key, uint64_t now, bool create);

@@ -85,8 +85,6 @@ static uint32_t evaluate(struct beba_dp_exec *x, const struct beba_state_config 
 {
     uint32_t v[2];
 
-    if (condition->op < 0)
-        return BEBA_NULL_CONDITION;
     for (unsigned i = 0; i < 2; i++)
         if (!beba_state_operand(x, c, g, condition->type[i], condition->operand[i], has_key, regs,
                                 &v[i]))
@@ -114,10 +112,45 @@ static uint32_t look_up(struct beba_state_table *t, const union beba_state_key *
     return state;
 }
 
+/* CONDITION0..7 are bytes of one word of the key. */
+static void set_conditions(struct beba_dp_exec *x, const struct beba_state_config *c,
+                           const struct beba_state_globals *g, const struct beba_state_regs *regs)
+{
+    struct beba_key *key = beba_dp_exec_key(x);
+    uint64_t word = ~0ull; /* all BEBA_NULL_CONDITION */
+
+    for (unsigned i = 0; c->conditions >> i; i++) {
+        unsigned shift = beba_key_places[BEBA_OF_CONDITION0 + i].shift;
+        uint64_t v = BEBA_NULL_CONDITION;
+
+        if (c->conditions >> i & 1)
+            v = evaluate(x, c, g, &c->condition[i], x->lookup.has_key, regs);
+        word = (word & ~(0xffull << shift)) | v << shift;
+    }
+    key->w[beba_key_places[BEBA_OF_CONDITION0].word] = word;
+    key->w[0] |= 0xffull << BEBA_OF_CONDITION0;
+}
+
+void beba_stateful_ask(struct beba_dp *dp, uint8_t table, const struct beba_key *packet,
+                       struct beba_state_lookup *out)
+{
+    struct beba_stateful *s = beba_dp_stateful(dp);
+    const struct beba_state_config *c = beba_state_enabled(s, table);
+
+    out->entered = false;
+    out->by = c && c->early ? c : NULL;
+    if (!out->by)
+        return;
+    out->has_key = beba_state_scope_key(&c->lookup, packet, &out->key);
+    if (out->has_key)
+        beba_state_fetch(&s->table[table], &out->key);
+}
+
 void beba_stateful_enter(struct beba_dp_exec *x, uint8_t table)
 {
     struct beba_stateful *s = beba_dp_stateful(x->dp);
     const struct beba_state_config *c = beba_state_enabled(s, table);
+    bool asked = x->lookup.by && x->lookup.by == c && !x->lookup.entered && !x->stale;
     struct beba_state_regs regs;
     struct beba_key *key;
     uint32_t state = BEBA_NULL_STATE;
@@ -126,16 +159,14 @@ void beba_stateful_enter(struct beba_dp_exec *x, uint8_t table)
     if (!c)
         return;
     key = beba_dp_exec_key(x);
+    if (!asked)
+        x->lookup.has_key = beba_state_scope_key(&c->lookup, key, &x->lookup.key);
     x->lookup.entered = true;
     x->lookup.table = table;
-    x->lookup.has_key = beba_state_scope_key(&c->lookup, key, &x->lookup.key);
     if (x->lookup.has_key)
         state = look_up(&s->table[table], &x->lookup.key, x->packet->now, &regs, &found);
     beba_key_set(key, BEBA_OF_STATE, beba_u128(0, state));
-    for (unsigned i = 0; i < BEBA_CONDITIONS; i++)
-        beba_key_set(key, BEBA_OF_CONDITION0 + i,
-                     beba_u128(0, evaluate(x, c, &s->globals[table], &c->condition[i],
-                                           x->lookup.has_key, found ? &regs : NULL)));
+    set_conditions(x, c, &s->globals[table], found ? &regs : NULL);
 }
 
 void beba_stateful_expire(struct beba_stateful *s, uint64_t now)
