@@ -16,9 +16,16 @@ _Static_assert(sizeof(void *) == 8, "slots keep 48 bits of an address");
 
 #define ADDRESS ((1ull << TAG_SHIFT) - 1)
 
-static uint64_t mix(uint64_t h, uint64_t word)
+static inline uint64_t mix(uint64_t h, uint64_t word)
 {
     h = (h ^ word) * 0x9fb21c651e98df25ull;
+    return h ^ h >> 32;
+}
+
+/* Low bits choose the slot, high bits are its tag: all depend on all of the words. */
+static inline uint64_t finish(uint64_t h)
+{
+    h = (h ^ h >> 29) * 0x94d049bb133111ebull;
     return h ^ h >> 32;
 }
 
@@ -32,7 +39,7 @@ static inline uint64_t hash_key(const struct beba_subtable *s, const struct beba
         masked[i] = key->w[s->word[i]] & s->mask[i];
         h = mix(h, masked[i]);
     }
-    return h;
+    return finish(h);
 }
 
 static inline bool same(const uint64_t *a, const uint64_t *b, unsigned n)
@@ -365,7 +372,7 @@ int beba_classifier_add(struct beba_dp *dp, struct beba_classifier *c, struct be
         s->n_rows++;
     }
     s->n_entries++;
-    if (moved && relist(dp, c, s)) {
+    if ((s->n_entries == 1 && beba_wanted_add(dp, s)) || (moved && relist(dp, c, s))) {
         beba_classifier_remove(dp, c, e);
         return -ENOMEM;
     }
@@ -394,8 +401,10 @@ void beba_classifier_remove(struct beba_dp *dp, struct beba_classifier *c, struc
     if (!uncount_priority(s, e) && s->n_entries)
         return;
     /* Without memory for the list the subtable stays where it was, which is only slower. */
-    if (!relist(dp, c, s) && !s->n_entries)
-        beba_dp_later(dp, free_subtable, s);
+    if (relist(dp, c, s) || s->n_entries)
+        return;
+    beba_wanted_again(dp);
+    beba_dp_later(dp, free_subtable, s);
 }
 
 struct beba_entry *beba_classifier_find(const struct beba_classifier *c,

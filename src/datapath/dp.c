@@ -222,6 +222,8 @@ static int make_worker(struct beba_dp *dp, unsigned i)
     w->memory = calloc(1, sizeof(*w->memory));
     if (!w->memory)
         return -ENOMEM;
+    if (beba_cache_init(&w->memory->cache))
+        return -ENOMEM;
     for (unsigned level = 0; level < BEBA_DP_LEVELS; level++) {
         w->memory->level[level] = malloc(BEBA_PACKET_MAX + 2 * BEBA_DP_ROOM);
         if (!w->memory->level[level])
@@ -252,6 +254,7 @@ int beba_dp_new(const struct beba_dp_opts *opts, struct beba_dp **out, struct be
         return beba_error_set(err, -ENOMEM, "out of memory");
     dp->opts = *opts;
     dp->order = 1;
+    dp->version = 1;
     dp->miss_send_len = OFP_DEFAULT_MISS_SEND_LEN;
     beba_groups_init(dp);
     beba_meters_init(dp);
@@ -279,6 +282,8 @@ static void free_worker(struct beba_dp_worker *w)
 {
     for (unsigned level = 0; w->memory && level < BEBA_DP_LEVELS; level++)
         free(w->memory->level[level]);
+    if (w->memory)
+        beba_cache_free(&w->memory->cache);
     free(w->memory);
 }
 
@@ -300,6 +305,7 @@ void beba_dp_free(struct beba_dp *dp)
         free_worker(&dp->worker[i]);
     free(dp->worker);
     free(dp->ports);
+    free(dp->wanted);
     free(dp->change);
     free(dp->heap.item);
     free(dp->found.item);

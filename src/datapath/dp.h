@@ -8,6 +8,7 @@
 #ifndef BEBA_DATAPATH_DP_H
 #define BEBA_DATAPATH_DP_H
 
+#include "datapath/cache.h"
 #include "datapath/classifier.h"
 #include "datapath/exec.h"
 #include "datapath/object.h"
@@ -37,6 +38,7 @@ struct beba_ports {
 };
 
 struct beba_dp_memory {
+    struct beba_cache cache;
     uint8_t *level[BEBA_DP_LEVELS]; /* frames of BEBA_PACKET_MAX, and room */
     struct {                        /* of each table */
         uint64_t lookups, matches;
@@ -70,6 +72,7 @@ struct beba_dp {
     struct beba_objects groups, meters;
     struct beba_stateful *stateful;
     struct beba_dp_opts opts;
+    struct beba_wanted *_Atomic wanted;
     struct beba_dp_worker *worker; /* n_workers of them */
 
     /* control */

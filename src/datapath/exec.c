@@ -12,14 +12,27 @@ void beba_dp_exec_refill(struct beba_dp_exec *x)
 {
     beba_key_fill(&x->key, x->packet);
     x->stale = false;
+    x->ask = NULL;
 }
 
+static uint32_t global_state(const struct beba_dp_worker *w)
+{
+    return atomic_load_explicit(&w->dp->global_state, memory_order_relaxed);
+}
+
+static void make_key(struct beba_dp_worker *w, const struct beba_packet *p, struct beba_key *key)
+{
+    beba_key_begin(key, p, (uint16_t)beba_dp_worker_random(w), global_state(w));
+}
+
+/* All but the key. */
 static void begin(struct beba_dp_exec *x, struct beba_dp_worker *w, struct beba_packet *p,
-                  uint32_t *copies)
+                  uint64_t version, uint32_t *copies)
 {
     x->dp = w->dp;
     x->worker = w;
     x->packet = p;
+    x->stale = false;
     x->went = false;
     x->table = 0;
     x->reason = OFPR_ACTION;
@@ -27,17 +40,19 @@ static void begin(struct beba_dp_exec *x, struct beba_dp_worker *w, struct beba_
     x->packet_out = false;
     x->lookup.entered = false;
     x->lookup.by = NULL;
-    x->version = atomic_load_explicit(&w->dp->version, memory_order_acquire);
+    x->ask = NULL;
+    x->asked = 0;
+    x->version = version;
     x->cookie = UINT64_MAX;
     x->in_port = p->in_port;
     *copies = BEBA_DP_CLONES;
     x->copies = copies;
     beba_action_set_clear(&x->set);
-    x->key.w[0] = 0;
-    beba_key_set(&x->key, BEBA_OF_RANDOM, beba_u128(0, beba_dp_worker_random(w)));
-    beba_key_set(&x->key, BEBA_OF_GLOBAL_STATE,
-                 beba_u128(0, atomic_load_explicit(&w->dp->global_state, memory_order_relaxed)));
-    beba_dp_exec_refill(x);
+}
+
+static uint64_t version_now(const struct beba_dp *dp)
+{
+    return atomic_load_explicit(&dp->version, memory_order_acquire);
 }
 
 bool beba_dp_may_copy(struct beba_dp_exec *x)
@@ -58,6 +73,7 @@ static void begin_like(const struct beba_dp_exec *x, struct beba_dp_exec *copy,
     copy->packet = packet;
     copy->key = x->key;
     copy->stale = x->stale;
+    copy->ask = NULL;
     copy->went = false;
     copy->table = x->table;
     copy->reason = x->reason;
@@ -145,6 +161,7 @@ static void write_metadata(struct beba_dp_exec *x, const struct beba_of_instruct
     struct beba_packet *p = x->packet;
 
     p->metadata = (p->metadata & ~in->metadata_mask) | (in->metadata & in->metadata_mask);
+    x->ask = NULL;
     if (!x->stale)
         beba_key_set(&x->key, (enum beba_of_field)OFPXMT_OFB_METADATA, beba_u128(0, p->metadata));
 }
@@ -179,22 +196,45 @@ static void count_entry(const struct beba_dp_exec *x, const struct beba_entry *e
     __atomic_store_n(&tally->used, p->now, __ATOMIC_RELAXED);
 }
 
+/* The table's entry for the packet: by what is known of packets like it, else found and noted. */
+static struct beba_entry *look(struct beba_dp_exec *x, uint8_t table)
+{
+    const struct beba_table *t = beba_dp_table(x->dp, table);
+    struct beba_ask *ask = x->ask;
+    struct beba_entry *e;
+
+    if (ask && ask->known && x->asked < BEBA_PATH_TABLES) {
+        e = ask->took.entry[x->asked];
+        if (e && e->table == table) {
+            x->asked++;
+            return e;
+        }
+        x->ask = NULL;
+    }
+    e = t ? beba_classifier_look(&t->classifier, &x->key, x->version) : NULL;
+    if (e && ask && !ask->known && ask->n < BEBA_PATH_TABLES)
+        ask->took.entry[ask->n++] = e;
+    return e;
+}
+
 static struct beba_entry *match(struct beba_dp_exec *x, uint8_t table)
 {
-    struct beba_table *t = beba_dp_table(x->dp, table);
     struct beba_key *key = beba_dp_exec_key(x);
+    uint32_t global = global_state(x->worker);
 
     x->table = table;
     key->w[0] &= ~STATEFUL_FIELDS;
+    if (__builtin_expect(beba_key_global(key) != global, 0)) {
+        beba_key_set(key, BEBA_OF_GLOBAL_STATE, beba_u128(0, global));
+        x->ask = NULL;
+    }
     if (__builtin_expect(beba_dp_stateful_table(x->dp, table), 0)) {
-        beba_key_set(key, BEBA_OF_GLOBAL_STATE, beba_u128(0, atomic_load(&x->dp->global_state)));
+        x->ask = NULL;
         beba_stateful_enter(x, table);
-        key = beba_dp_exec_key(x);
-    } else if (__builtin_expect(table, 0)) {
-        beba_key_set(key, BEBA_OF_GLOBAL_STATE, beba_u128(0, atomic_load(&x->dp->global_state)));
+        beba_dp_exec_key(x);
     }
     beba_count(&x->worker->memory->table[table].lookups, 1);
-    return t ? beba_classifier_look(&t->classifier, key, x->version) : NULL;
+    return look(x, table);
 }
 
 void beba_dp_pipeline(struct beba_dp_exec *x, uint8_t table)
@@ -257,17 +297,61 @@ static bool refused(struct beba_dp_exec *x)
     return false;
 }
 
-void beba_dp_run(struct beba_dp_worker *w, struct beba_packet *const packet[], unsigned n)
+/* Packets are asked about together, and then run one after the other. */
+enum { BATCH = 32 };
+
+struct prepared {
+    struct beba_key key;
+    struct beba_ask ask;
+    struct beba_state_lookup lookup; /* in table 0, where that is stateful */
+};
+
+static void ask_all(struct beba_dp_worker *w, const struct beba_wanted *wanted, uint64_t version,
+                    struct prepared *of, unsigned n)
 {
+    struct beba_cache *c = &w->memory->cache;
+
+    for (unsigned i = 0; i < n; i++)
+        beba_cache_ask(c, wanted, &of[i].key, version, &of[i].ask);
+    for (unsigned i = 0; i < n; i++)
+        beba_cache_answer(c, &of[i].ask);
+    for (unsigned i = 0; i < n; i++)
+        beba_cache_follow(&of[i].ask, w->index);
+}
+
+static void run_batch(struct beba_dp_worker *w, struct beba_packet *const packet[], unsigned n)
+{
+    uint64_t version = version_now(w->dp);
+    const struct beba_wanted *wanted = atomic_load_explicit(&w->dp->wanted, memory_order_acquire);
+    bool ask = beba_cache_wanted(&w->memory->cache, wanted, n);
+    bool stateful = beba_dp_stateful_table(w->dp, 0);
+    struct prepared of[BATCH];
     struct beba_dp_exec x;
     uint32_t copies;
 
-    memset(&x.key, 0, sizeof(x.key));
+    for (unsigned i = 0; i < n; i++)
+        make_key(w, packet[i], &of[i].key);
+    for (unsigned i = 0; stateful && i < n; i++)
+        beba_stateful_ask(w->dp, 0, &of[i].key, &of[i].lookup);
+    if (ask)
+        ask_all(w, wanted, version, of, n);
     for (unsigned i = 0; i < n; i++) {
-        begin(&x, w, packet[i], &copies);
+        begin(&x, w, packet[i], version, &copies);
+        x.key = of[i].key;
+        x.ask = ask ? &of[i].ask : NULL;
+        if (stateful)
+            x.lookup = of[i].lookup;
         if (!refused(&x))
             beba_dp_pipeline(&x, 0);
     }
+    for (unsigned i = 0; ask && i < n; i++)
+        beba_cache_learn(&of[i].ask);
+}
+
+void beba_dp_run(struct beba_dp_worker *w, struct beba_packet *const packet[], unsigned n)
+{
+    for (unsigned done = 0; done < n; done += BATCH)
+        run_batch(w, packet + done, n - done < BATCH ? n - done : BATCH);
 }
 
 void beba_dp_execute(struct beba_dp_worker *w, struct beba_packet *packet,
@@ -276,8 +360,8 @@ void beba_dp_execute(struct beba_dp_worker *w, struct beba_packet *packet,
     struct beba_dp_exec x;
     uint32_t copies;
 
-    memset(&x.key, 0, sizeof(x.key));
-    begin(&x, w, packet, &copies);
+    begin(&x, w, packet, version_now(w->dp), &copies);
+    make_key(w, packet, &x.key);
     x.packet_out = true;
     if (beba_dp_apply(&x, actions) && !x.went)
         beba_dp_drop(&x, BEBA_DP_DROP_ACTION);

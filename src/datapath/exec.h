@@ -48,6 +48,8 @@ struct beba_dp_exec {
     uint32_t in_port;
     uint32_t *copies; /* that may still be made of what came in */
     struct beba_state_lookup lookup;
+    struct beba_ask *ask; /* what entries it takes, while the key is as it came; else NULL */
+    uint8_t asked;        /* entries taken of the answer */
     struct beba_action_set set;
 };
 

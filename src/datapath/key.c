@@ -282,6 +282,21 @@ void beba_key_fill(struct beba_key *key, const struct beba_packet *p)
     key->w[0] = has | fill_network(key, p);
 }
 
+void beba_key_begin(struct beba_key *key, const struct beba_packet *p, uint16_t random,
+                    uint32_t global_state)
+{
+    memset(key, 0, sizeof(*key));
+    key->w[0] = HAS(BEBA_OF_RANDOM) | HAS(BEBA_OF_GLOBAL_STATE);
+    key->w[W_SIZE] = (uint64_t)random << 40;
+    key->w[W_STATE] = (uint64_t)global_state << 32;
+    beba_key_fill(key, p);
+}
+
+uint32_t beba_key_global(const struct beba_key *key)
+{
+    return (uint32_t)(key->w[W_STATE] >> 32);
+}
+
 struct beba_u128 beba_key_value(const struct beba_key *key, enum beba_of_field field)
 {
     struct beba_key_place place = beba_key_places[field];

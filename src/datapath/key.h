@@ -33,10 +33,17 @@ enum beba_field_id beba_key_packet_field(enum beba_of_field field);
  * BEBA's other fields stay. */
 void beba_key_fill(struct beba_key *key, const struct beba_packet *p);
 
+/* A key anew, with what does not come from the packet. */
+void beba_key_begin(struct beba_key *key, const struct beba_packet *p, uint16_t random,
+                    uint32_t global_state);
+
 BEBA_INLINE bool beba_key_has(const struct beba_key *key, unsigned field)
 {
     return key->w[0] >> field & 1;
 }
+
+/* GLOBAL_STATE, which is always there. */
+uint32_t beba_key_global(const struct beba_key *key);
 
 /* The field's value, whether it is there or not. */
 struct beba_u128 beba_key_value(const struct beba_key *key, enum beba_of_field field);

@@ -1,0 +1,174 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+#include "datapath/cache.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "datapath/dp.h"
+
+enum {
+    PATHS = 1 << 14,
+    WAYS = 2,
+    SERIAL_BITS = 8,
+    JUDGED = 2 * PATHS, /* tries */
+    LEAVE = 4 * PATHS,  /* packets, when fewer than a quarter of the tries were hits */
+};
+
+int beba_cache_init(struct beba_cache *c)
+{
+    c->path = aligned_alloc(BEBA_CACHE_LINE, PATHS * sizeof(*c->path));
+    if (!c->path)
+        return -ENOMEM;
+    memset(c->path, 0, PATHS * sizeof(*c->path));
+    return 0;
+}
+
+void beba_cache_free(struct beba_cache *c)
+{
+    free(c->path);
+}
+
+/* --- what matches look at ----------------------------------------------------------------------
+ */
+
+static void unpack(const struct beba_wanted *wanted, struct beba_key *mask)
+{
+    memset(mask, 0, sizeof(*mask));
+    for (uint32_t i = 0; wanted && i < wanted->n_words; i++)
+        mask->w[wanted->word[i]] = wanted->mask[i];
+}
+
+static void look_at(struct beba_key *mask, const struct beba_subtable *s)
+{
+    mask->w[0] |= s->fields;
+    for (unsigned i = 0; i < s->n_words; i++)
+        mask->w[s->word[i]] |= s->mask[i];
+}
+
+static int publish(struct beba_dp *dp, const struct beba_key *mask)
+{
+    struct beba_wanted *old = atomic_load_explicit(&dp->wanted, memory_order_relaxed);
+    struct beba_wanted *wanted = calloc(1, sizeof(*wanted));
+
+    if (!wanted)
+        return -ENOMEM;
+    wanted->serial = old ? old->serial + 1 : 1;
+    for (uint8_t w = 0; w < BEBA_KEY_WORDS; w++) {
+        if (!mask->w[w])
+            continue;
+        wanted->word[wanted->n_words] = w;
+        wanted->mask[wanted->n_words++] = mask->w[w];
+    }
+    atomic_store_explicit(&dp->wanted, wanted, memory_order_release);
+    beba_dp_later(dp, free, old);
+    return 0;
+}
+
+int beba_wanted_add(struct beba_dp *dp, const struct beba_subtable *s)
+{
+    struct beba_key mask, before;
+
+    unpack(atomic_load_explicit(&dp->wanted, memory_order_relaxed), &before);
+    mask = before;
+    look_at(&mask, s);
+    return memcmp(&mask, &before, sizeof(mask)) ? publish(dp, &mask) : 0;
+}
+
+void beba_wanted_again(struct beba_dp *dp)
+{
+    struct beba_key mask, before;
+
+    memset(&mask, 0, sizeof(mask));
+    unpack(atomic_load_explicit(&dp->wanted, memory_order_relaxed), &before);
+    for (unsigned i = 0; i < BEBA_DP_TABLES; i++) {
+        const struct beba_table *t = beba_dp_table(dp, (uint8_t)i);
+        const struct beba_subtables *list =
+            t ? atomic_load_explicit(&t->classifier.list, memory_order_relaxed) : NULL;
+        for (uint32_t n = 0; list && n < list->n; n++)
+            look_at(&mask, list->of[n].subtable);
+    }
+    if (memcmp(&mask, &before, sizeof(mask)))
+        publish(dp, &mask); /* without memory it looks at more than it must */
+}
+
+/* --- packets ------------------------------------------------------------------------------------
+ */
+
+bool beba_cache_wanted(struct beba_cache *c, const struct beba_wanted *wanted, unsigned n)
+{
+    if (!wanted || wanted->n_words > BEBA_WANTED_WORDS)
+        return false;
+    if (c->left_out) {
+        c->left_out -= n < c->left_out ? n : c->left_out;
+        return false;
+    }
+    if (c->tries >= JUDGED) {
+        c->left_out = c->hits * 4 < c->tries ? LEAVE : 0;
+        c->tries = c->hits = 0;
+    }
+    return true;
+}
+
+void beba_cache_ask(struct beba_cache *c, const struct beba_wanted *wanted,
+                    const struct beba_key *key, uint64_t version, struct beba_ask *ask)
+{
+    uint64_t h = 0;
+
+    for (uint32_t i = 0; i < BEBA_WANTED_WORDS; i++) {
+        uint64_t word = 0;
+        if (i < wanted->n_words) {
+            word = key->w[wanted->word[i]] & wanted->mask[i];
+            /* words that only absent fields are in may hold anything: they cost hits only */
+            h = (h ^ word) * 0x9fb21c651e98df25ull;
+            h ^= h >> 32;
+        }
+        ask->took.word[i] = word;
+    }
+    h *= 0x94d049bb133111ebull;
+    ask->took.tag = version << SERIAL_BITS | (wanted->serial & ((1u << SERIAL_BITS) - 1));
+    ask->known = false;
+    ask->n = 0;
+    ask->slot = &c->path[h >> 40 & (PATHS - 1) & ~(WAYS - 1ull)];
+    for (unsigned i = 0; i < WAYS * sizeof(*ask->slot); i += BEBA_CACHE_LINE)
+        __builtin_prefetch((const char *)ask->slot + i);
+}
+
+static bool same(const struct beba_path *a, const struct beba_path *b)
+{
+    uint64_t other = a->tag ^ b->tag;
+
+    for (unsigned i = 0; i < BEBA_WANTED_WORDS; i++)
+        other |= a->word[i] ^ b->word[i];
+    return !other;
+}
+
+void beba_cache_answer(struct beba_cache *c, struct beba_ask *ask)
+{
+    const struct beba_path *path = ask->slot;
+
+    ask->known = same(path, &ask->took) || same(++path, &ask->took);
+    c->tries++;
+    c->hits += ask->known;
+    if (!ask->known)
+        return;
+    /* a copy: the slot may be another's before the packet's turn comes */
+    memcpy(ask->took.entry, path->entry, sizeof(path->entry));
+    for (unsigned i = 0; i < BEBA_PATH_TABLES && path->entry[i]; i++)
+        __builtin_prefetch(&path->entry[i]->life);
+}
+
+void beba_cache_follow(const struct beba_ask *ask, unsigned worker)
+{
+    for (unsigned i = 0; ask->known && i < BEBA_PATH_TABLES && ask->took.entry[i]; i++)
+        __builtin_prefetch(&ask->took.entry[i]->tally[worker], 1);
+}
+
+void beba_cache_learn(struct beba_ask *ask)
+{
+    if (ask->known || !ask->slot)
+        return;
+    for (unsigned i = ask->n; i < BEBA_PATH_TABLES; i++)
+        ask->took.entry[i] = NULL;
+    ask->slot[ask->slot->tag == ask->took.tag] = ask->took;
+}
