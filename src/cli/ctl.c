@@ -147,13 +147,21 @@ static int answer(const struct opts *o, int fd)
     }
     while (!end && (n = getline(&line, &size, f)) > 0) {
         struct beba_strbuf out = {0};
-        json_t *v = json_loadb(line, (size_t)n, 0, NULL);
+        json_t *v;
+
+        /* A million lines are passed on as they are. */
+        if (o->json && strncmp(line, "{\"ok\"", 5) != 0 && strncmp(line, "{\"error\"", 8) != 0) {
+            rc = CLI_OK;
+            end = fwrite(line, 1, (size_t)n, stdout) < (size_t)n;
+            if (!strncmp(line, "{\"event\"", 8))
+                fflush(stdout);
+            continue;
+        }
+        v = json_loadb(line, (size_t)n, 0, NULL);
 
         rc = v ? CLI_OK : cli_fail_with("the switch's answer is no JSON");
         end = !v || last_line(o, v, &rc);
-        if (o->json && !end)
-            beba_strbuf_add(&out, line, (size_t)n);
-        else if (!end) {
+        if (!end) {
             print_value(&out, v);
             beba_strbuf_putc(&out, '\n');
         }
