@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
-/* BEBA's actions (docs/openflow.md, "Experimenter actions"). */
+/* BEBA's actions (docs/beba-extension.md, "Experimenter actions"). */
 #include "openflow/wire.h"
 
 enum {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
-/* BEBA's messages (docs/openflow.md): STATE_MOD, PKTTMP_MOD and the two notifications. */
+/* BEBA's messages (docs/beba-extension.md): STATE_MOD, PKTTMP_MOD and the two notifications. */
 #include "openflow/wire.h"
 
 enum { PAYLOAD = 18 }; /* where what follows command and pad begins */
@@ -38,15 +38,15 @@ static int extractor(struct beba_of_dec *d, const uint8_t *b, size_t len, mod *s
     uint32_t n = len >= 12 ? beba_load32(b + 8) : 0, old = beba_load32(b + 4);
     size_t at;
 
-    if (len >= 12 && n && n <= BEBA_OF_KEY_FIELDS && len == 12 + 4 * (size_t)n) {
+    if (old && old <= BEBA_OF_KEY_FIELDS && len == 8 + 4 * (size_t)old) {
+        beba_of_dialects(d, BEBA_OF_O);
+        n = old;
+        at = 8;
+    } else if (n && n <= BEBA_OF_KEY_FIELDS && len == 12 + 4 * (size_t)n) {
         beba_of_dialects(d, b[1] ? BEBA_OF_A : BEBA_OF_A | BEBA_OF_M);
         s->extractor.biflow = b[1];
         s->extractor.bit = b[4];
         at = 12;
-    } else if (old && old <= BEBA_OF_KEY_FIELDS && len == 8 + 4 * (size_t)old) {
-        beba_of_dialects(d, BEBA_OF_O);
-        n = old;
-        at = 8;
     } else {
         return bad_len(d, len);
     }

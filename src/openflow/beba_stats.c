@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
-/* BEBA's multipart messages (docs/openflow.md, "Multipart"): the forms of the three dialects. */
+/* BEBA's multipart messages (docs/beba-extension.md): the forms of the three dialects. */
+ */
 #include "openflow/element.h"
 
 enum { BODY = 24, STATE_MATCH = 32, ADVANCED = 136, OPENSTATE = 112, MASTER = 32, SHORT = 8 };

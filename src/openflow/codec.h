@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /* Bytes to messages and back: OpenFlow 1.3.5, the BEBA extension in its three dialects
- * (docs/openflow.md), bundles of EXT-230. No sockets, no packets.
+ * (docs/beba-extension.md), bundles of EXT-230. No sockets, no packets.
  *
  * What is refused here is what the bytes alone show: version, type, lengths, unknown and malformed
  * parts, values that the specification forbids. What depends on the switch's tables, ports, groups

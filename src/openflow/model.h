@@ -7,7 +7,7 @@
  * what they point to belong to whoever made them (the codec: an arena).
  *
  * Sources: OpenFlow Switch Specification 1.3.5 (sections in brackets); ONF extensions EXT-230
- * (bundles) and EXT-109 (TCP flags); the BEBA extension: docs/openflow.md. */
+ * (bundles) and EXT-109 (TCP flags); the BEBA extension: docs/beba-extension.md. */
 #ifndef BEBA_OPENFLOW_MODEL_H
 #define BEBA_OPENFLOW_MODEL_H
 

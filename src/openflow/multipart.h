@@ -180,7 +180,7 @@ struct beba_of_table_features { /* TABLE_FEATURES */
     const struct beba_of_table_property *property;
 };
 
-struct beba_of_state_stats { /* BEBA_MP_STATE_STATS and its kin; see docs/openflow.md */
+struct beba_of_state_stats { /* BEBA_MP_STATE_STATS and its kin; see docs/beba-extension.md */
     uint8_t table;
     uint8_t key[BEBA_OF_STATE_KEY];
     uint32_t key_len; /* 0: the default entry */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /* Numbers of OpenFlow 1.3.5, by the names that the specification gives them, and those of the BEBA
- * extension (docs/openflow.md) and of ONF's bundles (EXT-230). */
+ * extension (docs/beba-extension.md) and of ONF's bundles (EXT-230). */
 #ifndef BEBA_OPENFLOW_OF_H
 #define BEBA_OPENFLOW_OF_H
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
-/* The byte vectors of docs/openflow.md, section 16: decoded, looked at, encoded to the same bytes.
+/* The byte vectors of docs/beba-extension.md: decoded, looked at, encoded to the same bytes. */
+ * bytes.
  */
 #include "openflow/codec.h"
 #include "openflow/hex_test.h"
