@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
-/* The arithmetic of BEBA's data variables and conditions (docs/openflow.md): unsigned, 32 bits, to
- * the bit what the original computes. No state, no packets. */
+/* The arithmetic of BEBA's data variables and conditions (docs/beba-extension.md, 10): unsigned, 32
+ * bits, to the bit what the original computes. No state, no packets. */
 #ifndef BEBA_DATAPATH_OPP_H
 #define BEBA_DATAPATH_OPP_H
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
-/* The designs of the controller applications (docs/openflow.md, 14), run packet by packet. */
+/* The designs of the BEBA controllers' applications, run packet by packet. */
 #include "datapath/state_fixture_test.h"
 
 #define ETH_OF_IP   IS(OFPXMT_OFB_ETH_TYPE, 0x0800)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /* Keys of BEBA's state tables: fields of a packet in the byte form that its applications know
- * (docs/openflow.md), and the numbers that fields are as operands. */
+ * (docs/beba-extension.md, 9.3), and the numbers that fields are as operands. */
 #ifndef BEBA_DATAPATH_STATE_KEY_H
 #define BEBA_DATAPATH_STATE_KEY_H
 

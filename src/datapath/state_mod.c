@@ -291,7 +291,7 @@ static int del_flow_state(struct beba_stateful *s, const struct beba_of_state_mo
 static int set_flow_var(struct beba_stateful *s, const struct beba_of_state_mod *mod, uint64_t now,
                         struct beba_of_error *err)
 {
-    uint32_t value = mod->flow.state & mod->flow.mask, *var;
+    uint32_t value = mod->flow.state, mask, *var;
     struct beba_state_hold hold;
     union beba_state_key key;
     bool done = false;
@@ -305,10 +305,12 @@ static int set_flow_var(struct beba_stateful *s, const struct beba_of_state_mod 
         return rc;
     for (unsigned i = 0; i < BEBA_STATE_TRIES && !done; i++) {
         beba_state_take(&hold, &s->table[mod->table], &key, now, true);
+        /* a new entry's variable is the value, as with the original */
+        mask = hold.regs ? mod->flow.mask : UINT32_MAX;
         done = hold.regs || !value || beba_state_create(&hold);
         if (hold.regs) {
             var = &hold.regs->var[mod->flow.variable];
-            *var = (*var & ~mod->flow.mask) | value;
+            *var = (*var & ~mask) | (value & mask);
         }
         beba_state_touch(&hold);
         beba_state_release(&hold);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
-/* Which entries statistics give, and take out (docs/openflow.md, 6.6). */
+/* Which entries statistics give, and take out (docs/beba-extension.md, 6.6). */
 #include "datapath/state_fixture_test.h"
 
 #define TWO_PORTS SCOPE(OFPXMT_OFB_UDP_SRC, OFPXMT_OFB_UDP_DST)

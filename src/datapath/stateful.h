@@ -32,7 +32,7 @@ void beba_stateful_action(struct beba_dp_exec *x, const struct beba_of_action *a
 bool beba_stateful_template(struct beba_stateful *s, uint32_t id, const uint8_t **frame,
                             uint32_t *len);
 
-/* Statistics (docs/openflow.md, multipart). */
+/* Statistics (docs/beba-extension.md, 6). */
 struct beba_state_entry {
     uint8_t table;
     uint32_t state;
