@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /* BEBA's multipart messages (docs/beba-extension.md): the forms of the three dialects. */
- */
 #include "openflow/element.h"
 
 enum { BODY = 24, STATE_MATCH = 32, ADVANCED = 136, OPENSTATE = 112, MASTER = 32, SHORT = 8 };

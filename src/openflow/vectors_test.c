@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /* The byte vectors of docs/beba-extension.md: decoded, looked at, encoded to the same bytes. */
- * bytes.
- */
 #include "openflow/codec.h"
 #include "openflow/hex_test.h"
 
