@@ -165,6 +165,8 @@ def switch(tmp_path):
     with live.Net(tmp_path) as net:
         made = Switch(net, tmp_path)
         yield made
+        if made.process and made.alive():
+            assert made.kill(signal.SIGTERM) == 0
         text = made.log()
         assert "Sanitizer" not in text and "runtime error" not in text, text[-8000:]
 
