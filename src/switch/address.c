@@ -119,6 +119,6 @@ int beba_address_parse(const char *text, struct beba_address *out, struct beba_e
     if (!good)
         return beba_error_set(err, -EINVAL, "'%s' is no %s of %s", text,
                               out->local ? "path" : "host and port", methods[m].name);
-    write_text(out, methods[m].name);
+    write_text(out, out->tls ? (out->passive ? "ptls" : "tls") : methods[m].name);
     return 0;
 }
