@@ -16,7 +16,7 @@ struct opts {
     struct cli_list ports, controllers;
     const char *local, *dpid, *private_key, *certificate, *ca_cert, *fail_mode, *dialect, *state,
         *control, *metrics, *pidfile, *log_level, *description;
-    struct cli_number workers, packet_in_rate, probe, max_flows;
+    struct cli_number workers, auxiliary, packet_in_rate, probe, max_flows;
     bool notify_states, no_control;
 };
 
@@ -37,6 +37,12 @@ static const struct cli_option options[] = {
      .help = "Who controls the switch: tcp:HOST[:PORT], tls:HOST[:PORT] or unix:PATH is dialled, "
              "ptcp:[PORT][:HOST], ptls:[PORT][:HOST] or punix:PATH is listened on. May be given "
              "several times."},
+    {.name = "auxiliary",
+     .kind = CLI_NUMBER,
+     .arg = "N",
+     .offset = offsetof(struct opts, auxiliary),
+     .help = "Auxiliary connections to each controller that is dialled, besides the main one "
+             "(default 0, at most 16)."},
     {.name = "local",
      .kind = CLI_STRING,
      .arg = "NAME",
@@ -185,6 +191,8 @@ static int check(const struct opts *o)
         return cli_usage("--private-key, --certificate and --ca-cert are given together");
     if (o->workers.given && (!o->workers.value || o->workers.value > 64))
         return cli_usage("there are 1 to 64 workers");
+    if (o->auxiliary.value > 16)
+        return cli_usage("there are at most 16 auxiliary connections");
     if (o->packet_in_rate.given && o->packet_in_rate.value > 1000000000)
         return cli_usage("the rate of packet-ins is at most 1G");
     if (o->probe.value / 1000000 > INT_MAX)
@@ -205,6 +213,7 @@ static int run(const struct cli_call *call)
         .n_ports = o->ports.n,
         .local = o->local,
         .has_datapath_id = o->dpid != NULL,
+        .auxiliary = (unsigned)o->auxiliary.value,
         .workers = o->workers.given ? (unsigned)o->workers.value : 1,
         .packet_in_rate = o->packet_in_rate.given ? (uint32_t)o->packet_in_rate.value : 20000,
         .private_key = o->private_key,

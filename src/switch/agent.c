@@ -70,7 +70,9 @@ static int on_hello(struct beba_session *s, const struct beba_of_msg *m, const u
         return 0;
     }
     s->ready = true;
-    a->stats.controllers++;
+    if (!s->auxiliary)
+        a->stats.controllers++;
+    beba_session_auxiliaries_open(s);
     beba_endpoint_good(s->endpoint);
     beba_log(a->o.log,
              beba_endpoint_address(s->endpoint)->passive ? BEBA_LOG_INFO : BEBA_LOG_NOTICE,
@@ -114,6 +116,7 @@ static int on_features(struct beba_session *s, const struct beba_of_msg *m, cons
         .datapath_id = s->agent->o.datapath_id,
         .n_buffers = BEBA_BUFFERS,
         .n_tables = BEBA_DP_TABLES,
+        .auxiliary_id = s->auxiliary,
         .capabilities = OFPC_FLOW_STATS | OFPC_TABLE_STATS | OFPC_PORT_STATS | OFPC_GROUP_STATS |
                         OFPC_QUEUE_STATS,
     };
@@ -209,7 +212,7 @@ static int dispatch(struct beba_session *s, const struct beba_of_msg *m, const u
         beba_conn_close(s->conn, "it begins without a hello");
         return 0;
     }
-    if (s->role == OFPCR_ROLE_SLAVE && handlers[m->type].write)
+    if (beba_session_main(s)->role == OFPCR_ROLE_SLAVE && handlers[m->type].write)
         return beba_of_error_set(err, OFPET_BAD_REQUEST, OFPBRC_IS_SLAVE, "a slave may not send %s",
                                  beba_of_msg_name(m));
     return handlers[m->type].handle(s, m, bytes, len, err);
@@ -265,6 +268,7 @@ static void *on_opened(void *arg, struct beba_endpoint *e, struct beba_conn *c)
     s->role = OFPCR_ROLE_EQUAL;
     s->opened = s->heard = uv_now(a->o.loop);
     beba_session_async_default(&s->async);
+    beba_session_find_main(s);
     while (*at)
         at = &(*at)->next;
     *at = s;
@@ -280,8 +284,9 @@ static void on_closed(void *session, const char *why)
     while (*at != s)
         at = &(*at)->next;
     *at = s->next;
-    if (s->ready)
+    if (s->ready && !s->auxiliary)
         a->stats.controllers--;
+    beba_session_auxiliaries_close(s);
     beba_log_limited(a->o.log, &a->limit,
                      beba_endpoint_address(s->endpoint)->passive ? BEBA_LOG_INFO : BEBA_LOG_WARNING,
                      "%s: connection lost: %s", beba_conn_peer(s->conn), why);

@@ -17,9 +17,10 @@ struct beba_agent_opts {
     struct beba_dp *dp;
     struct beba_workers *workers;
     uint64_t datapath_id;
-    uint8_t dialect; /* enum beba_dialect */
-    bool detect;     /* each connection's dialect follows its messages */
-    unsigned probe;  /* ms of silence before an echo request, and before it counts as lost */
+    uint8_t dialect;    /* enum beba_dialect */
+    bool detect;        /* each connection's dialect follows its messages */
+    unsigned auxiliary; /* connections besides the main one, to each controller that is dialled */
+    unsigned probe;     /* ms of silence before an echo request, and before it counts as lost */
     const char *version, *description; /* for DESC */
     /* A message that changed the pipeline, or a port, has been carried out; to be saved. */
     void (*changed)(void *arg, const struct beba_of_msg *msg, const uint8_t *bytes, uint32_t len);

@@ -132,7 +132,7 @@ int beba_session_beba_stats(struct beba_session *s, const struct beba_of_msg *m,
         return bad ? bad : beba_session_job(s, m, step_data, err);
     }
     bad = check_table(r->state.table, true, err);
-    if (!bad && removes(r) && s->role == OFPCR_ROLE_SLAVE)
+    if (!bad && removes(r) && beba_session_main(s)->role == OFPCR_ROLE_SLAVE)
         bad = beba_of_error_set(err, OFPET_BAD_REQUEST, OFPBRC_IS_SLAVE,
                                 "a slave may not remove states");
     return bad ? bad : beba_session_job(s, m, step_states, err);

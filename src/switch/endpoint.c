@@ -400,6 +400,12 @@ int beba_endpoint_new(const struct beba_endpoint_opts *opts, struct beba_endpoin
     return 0;
 }
 
+int beba_endpoint_again(const struct beba_endpoint *e, struct beba_endpoint **out,
+                        struct beba_error *err)
+{
+    return beba_endpoint_new(&e->opts, out, err);
+}
+
 void beba_endpoint_close(struct beba_endpoint *e)
 {
     if (!e || e->closing)

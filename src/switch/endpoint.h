@@ -37,6 +37,9 @@ struct beba_endpoint_opts {
 /* Begins to dial, or listens. */
 int beba_endpoint_new(const struct beba_endpoint_opts *opts, struct beba_endpoint **out,
                       struct beba_error *err);
+/* Another one to the same address. */
+int beba_endpoint_again(const struct beba_endpoint *e, struct beba_endpoint **out,
+                        struct beba_error *err);
 /* Closes its connections; the events come, and then the memory goes, from the loop. */
 void beba_endpoint_close(struct beba_endpoint *e);
 const struct beba_address *beba_endpoint_address(const struct beba_endpoint *e);

@@ -173,7 +173,7 @@ int beba_session_set_features(struct beba_session *s, const struct beba_of_reque
 
     if (!r->features.n)
         return 0;
-    if (s->role == OFPCR_ROLE_SLAVE)
+    if (beba_session_main(s)->role == OFPCR_ROLE_SLAVE)
         return beba_of_error_set(err, OFPET_BAD_REQUEST, OFPBRC_IS_SLAVE,
                                  "a slave may not set table features");
     fill(&l);

@@ -16,7 +16,7 @@ void beba_session_async_default(struct beba_of_async *async)
 
 static bool wants(const struct beba_session *s, const uint32_t mask[2], unsigned reason)
 {
-    return s->ready && mask[s->role == OFPCR_ROLE_SLAVE] >> reason & 1;
+    return s->ready && !s->auxiliary && mask[s->role == OFPCR_ROLE_SLAVE] >> reason & 1;
 }
 
 /* --- roles ---------------------------------------------------------------------------------- */
@@ -24,6 +24,7 @@ static bool wants(const struct beba_session *s, const uint32_t mask[2], unsigned
 int beba_session_role(struct beba_session *s, const struct beba_of_msg *m, const uint8_t *bytes,
                       uint32_t len, struct beba_of_error *err)
 {
+    struct beba_session *self = beba_session_main(s);
     struct beba_agent *a = s->agent;
     struct beba_of_msg reply = {.version = OFP_VERSION, .type = OFPT_ROLE_REPLY, .xid = m->xid};
 
@@ -40,13 +41,13 @@ int beba_session_role(struct beba_session *s, const struct beba_of_msg *m, const
     }
     if (m->role.role == OFPCR_ROLE_MASTER) {
         for (struct beba_session *other = a->first; other; other = other->next) {
-            if (other != s && other->role == OFPCR_ROLE_MASTER)
+            if (other != self && other->role == OFPCR_ROLE_MASTER)
                 other->role = OFPCR_ROLE_SLAVE;
         }
     }
     if (m->role.role != OFPCR_ROLE_NOCHANGE)
-        s->role = m->role.role;
-    reply.role = (struct beba_of_role){s->role, a->generation_known ? a->generation : ~0ull};
+        self->role = m->role.role;
+    reply.role = (struct beba_of_role){self->role, a->generation_known ? a->generation : ~0ull};
     beba_session_send(s, &reply, BEBA_CONN_REPLY);
     return 0;
 }
@@ -54,8 +55,10 @@ int beba_session_role(struct beba_session *s, const struct beba_of_msg *m, const
 int beba_session_get_async(struct beba_session *s, const struct beba_of_msg *m,
                            const uint8_t *bytes, uint32_t len, struct beba_of_error *err)
 {
-    struct beba_of_msg reply = {
-        .version = OFP_VERSION, .type = OFPT_GET_ASYNC_REPLY, .xid = m->xid, .async = s->async};
+    struct beba_of_msg reply = {.version = OFP_VERSION,
+                                .type = OFPT_GET_ASYNC_REPLY,
+                                .xid = m->xid,
+                                .async = beba_session_main(s)->async};
 
     beba_session_send(s, &reply, BEBA_CONN_REPLY);
     return 0;
@@ -64,7 +67,7 @@ int beba_session_get_async(struct beba_session *s, const struct beba_of_msg *m,
 int beba_session_set_async(struct beba_session *s, const struct beba_of_msg *m,
                            const uint8_t *bytes, uint32_t len, struct beba_of_error *err)
 {
-    s->async = m->async;
+    beba_session_main(s)->async = m->async;
     return 0;
 }
 
@@ -115,7 +118,7 @@ static void state_changed(struct beba_agent *a, const struct beba_dp_state_chang
     memcpy(m.state_changed.key, c->key, sizeof(c->key));
     memcpy(m.state_changed.vars, c->vars, sizeof(c->vars));
     for (struct beba_session *s = a->first; s; s = s->next) {
-        if (s->ready && s->codec.seen_beba && s->role != OFPCR_ROLE_SLAVE &&
+        if (s->ready && !s->auxiliary && s->codec.seen_beba && s->role != OFPCR_ROLE_SLAVE &&
             s->codec.dialect != BEBA_DIALECT_OPENSTATE)
             beba_session_send(s, &m, BEBA_CONN_NOTICE);
     }

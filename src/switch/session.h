@@ -26,7 +26,7 @@ struct beba_agent {
     uint8_t out[BEBA_OF_MAX_MESSAGE];
 };
 
-enum { BEBA_SESSION_BUNDLES = 16 };
+enum { BEBA_SESSION_BUNDLES = 16, BEBA_SESSION_AUXILIARIES = 16 };
 
 struct beba_session {
     struct beba_agent *agent;
@@ -38,8 +38,11 @@ struct beba_session {
     bool ready;                     /* hello is done */
     uint64_t opened, heard, probed; /* ms, of the loop; probed 0: no echo is awaited */
     uint64_t progress;              /* bytes queued when last looked at */
-    uint32_t role;
+    uint32_t role;                  /* of an auxiliary connection: see main */
     struct beba_of_async async;
+    uint8_t auxiliary;         /* its id; 0: a main connection */
+    struct beba_session *main; /* of an auxiliary one; NULL when that is gone */
+    struct beba_endpoint *auxiliaries[BEBA_SESSION_AUXILIARIES]; /* of a main one */
     struct beba_bundle *bundles;
     unsigned n_bundles;
     struct beba_job *job; /* a reply that is being written */
@@ -55,6 +58,15 @@ beba_handler beba_session_role, beba_session_get_async, beba_session_set_async;
 beba_handler beba_session_multipart, beba_session_queues;
 beba_handler beba_session_bundle_control, beba_session_bundle_add;
 beba_handler beba_session_state_mod, beba_session_template_mod;
+
+/* Auxiliary connections [6.3.6]: dialled when the main one's hello is done, closed with it. They
+ * carry requests and their replies, with the role of the main one. */
+void beba_session_auxiliaries_open(struct beba_session *s);
+void beba_session_auxiliaries_close(struct beba_session *s);
+/* Finds the main connection of one that was opened. */
+void beba_session_find_main(struct beba_session *s);
+/* Whose role and asynchronous configuration count. */
+struct beba_session *beba_session_main(struct beba_session *s);
 
 bool beba_session_send(struct beba_session *s, const struct beba_of_msg *msg,
                        enum beba_conn_class class);

@@ -255,6 +255,7 @@ static int start_agent(struct beba_daemon *d, struct beba_error *err)
                                    .workers = d->workers,
                                    .dialect = o->dialect,
                                    .detect = o->detect,
+                                   .auxiliary = o->auxiliary,
                                    .probe = o->probe,
                                    .version = o->version,
                                    .description = o->description,

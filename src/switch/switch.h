@@ -16,6 +16,7 @@ struct beba_switch_opts {
     const char *local; /* LOCAL's TAP; NULL: none */
     bool has_datapath_id;
     uint64_t datapath_id; /* else from the first port's address */
+    unsigned auxiliary;   /* connections, of each controller that is dialled */
     unsigned workers;
     uint32_t packet_in_rate;
     const char *private_key, *certificate, *ca_cert; /* PEM; all three or none */

@@ -7,11 +7,12 @@
 """
 
 import os
+import struct
 import subprocess
 import time
 
 import net as live
-from conftest import HERE, need
+from conftest import HERE, Peer, need
 
 pytestmark = [need("osken-manager"), need("ping")]
 
@@ -67,6 +68,29 @@ def test_redial(switch):
         time.sleep(0.1)
         s.close()
     assert accepted[1] - accepted[0] < 1.1 * live.SLOW + 0.1
+
+
+def test_auxiliary_connections(switch):
+    """They are dialled after the main one, tell which they are, share its role, and go with it."""
+    listener = switch.s.socket()
+    listener.bind(("127.0.0.1", 6633))
+    listener.listen()
+    listener.settimeout(10 * live.SLOW)
+    switch.start("-c", "tcp:127.0.0.1:6633", "--auxiliary", "2")
+    main = Peer(listener.accept()[0]).hello()
+    others = [Peer(listener.accept()[0]).hello() for _ in range(2)]
+    ids = set()
+    for peer in [main, *others]:
+        peer.send(5)
+        ids.add(peer.until(6)[2][13])
+    assert ids == {0, 1, 2}
+    others[0].send(24, struct.pack("!I4xQ", 3, 1))
+    assert others[0].until(25)
+    main.send(24, struct.pack("!I4xQ", 0, 0))
+    assert struct.unpack("!I", main.until(25)[2][:4]) == (3,)
+    assert switch.counters()["controllers"] == 1
+    main.s.close()
+    assert all(peer.closed() for peer in others)
 
 
 def test_silent_controller_is_given_up(switch):
