@@ -23,15 +23,18 @@ import rules  # noqa: E402
 
 JOBS = str(max(2, min(8, os.cpu_count() or 2)))
 MESON = "/usr/bin/meson" if os.path.exists("/usr/bin/meson") else "meson"
-FEATURES = ["-Dtests=enabled", "-Dcli=enabled", "-Ddocs=enabled", "-Dkernel=enabled", "--werror"]
+FEATURES = ["-Dtests=enabled", "-Dcli=enabled", "-Ddocs=enabled", "-Dkernel=enabled",
+            "-Dswitch=enabled", "--werror"]
 SANITIZE = ["-Db_sanitize=address,undefined", "-Db_lundef=false",
             "-Dc_args=-fno-sanitize-recover=all -fno-omit-frame-pointer", "-Doptimization=1"]
 # What runs in the kernel is the same whoever compiled the rest: the long suites that are about that
 # run in one build. Sanitizers watch what user space does with the kernel, too.
 BUILDS = {
     "gcc": {"cc": "gcc", "options": [], "without": [], "env": {}},
-    "clang": {"cc": "clang", "options": [], "without": ["bpf", "kernel", "live"], "env": {}},
-    "sanitize": {"cc": "clang", "options": SANITIZE, "without": ["bpf", "live"], "env": {
+    "clang": {"cc": "clang", "options": [], "env": {},
+              "without": ["bpf", "kernel", "live", "switch", "controller", "conformance"]},
+    "sanitize": {"cc": "clang", "options": SANITIZE,
+                 "without": ["bpf", "live", "controller", "conformance"], "env": {
         "ASAN_OPTIONS": "detect_leaks=1:halt_on_error=1:detect_stack_use_after_return=1",
         "UBSAN_OPTIONS": "halt_on_error=1:print_stacktrace=1"}},
 }

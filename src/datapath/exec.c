@@ -130,7 +130,7 @@ bool beba_dp_copy(struct beba_dp_exec *x, struct beba_dp_exec *copy, struct beba
 
 /* --- instructions ----------------------------------------------------------------------------- */
 
-/* A template's frame, as a packet-out would bring it [docs/openflow.md, packet generation]. */
+/* A template's frame, as a packet-out would bring it [docs/beba-extension.md, 11.4]. */
 static void generate(struct beba_dp_exec *x, const struct beba_of_instructions *in)
 {
     struct beba_packet packet = {.now = x->packet->now, .link = BEBA_LINK_ETHERNET};
