@@ -534,6 +534,33 @@ static void crc32c_is_right(void **state)
     assert_int_equal(beba_crc32c(d, 32), 0x46dd794e);
 }
 
+static void backbone_tags_wrap_the_whole_frame(void **state)
+{
+    struct beba_packet p = sample_named("vlan");
+    uint32_t len = p.len;
+
+    (void)state;
+    memcpy(before, p.data, len);
+    assert_int_equal(beba_packet_push_pbb(&p, BEBA_ETH_VLAN), -EINVAL);
+    assert_int_equal(beba_packet_pop_pbb(&p), -EINVAL);
+    assert_int_equal(beba_packet_push_pbb(&p, BEBA_ETH_PBB), 0);
+    assert_int_equal(p.len, len + 18);
+    assert_int_equal(read(&p, BEBA_F_ETH_TYPE), BEBA_ETH_PBB);
+    assert_int_equal(read(&p, BEBA_F_PBB_ISID), 0);
+    assert_int_equal(p.data[14] >> 5, 5); /* the priority of the VLAN tag */
+    assert_memory_equal(p.data, before, 12);
+    assert_memory_equal(p.data + 18, before, len);
+    assert_true(write(&p, BEBA_F_PBB_ISID, 0xabcdef));
+    assert_int_equal(beba_packet_push_pbb(&p, BEBA_ETH_PBB), 0);
+    assert_int_equal(read(&p, BEBA_F_PBB_ISID), 0xabcdef); /* as the one before */
+    assert_int_equal(beba_packet_pop_pbb(&p), 0);
+    assert_int_equal(beba_packet_pop_pbb(&p), 0);
+    assert_int_equal(p.len, len);
+    assert_memory_equal(p.data, before, len);
+    p.headroom = p.tailroom = 0;
+    assert_int_equal(beba_packet_push_pbb(&p, BEBA_ETH_PBB), -ENOBUFS);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -559,6 +586,7 @@ int main(void)
         cmocka_unit_test(a_loose_source_route_hides_the_destination),
         cmocka_unit_test(snap_keeps_its_length),
         cmocka_unit_test(labels_inherit_and_leave_tags),
+        cmocka_unit_test(backbone_tags_wrap_the_whole_frame),
         cmocka_unit_test(cooked_tags_are_written_where_they_are),
         cmocka_unit_test(crc32c_is_right),
     };
