@@ -199,6 +199,46 @@ static void finds_what_a_linear_search_finds(void **state)
         a_random_life(seed);
 }
 
+/* --- the cache: what it says of a packet is what the tables say --------------------------------
+ */
+
+static uint32_t port_of(unsigned mac, unsigned ttl)
+{
+    world_make(&w, mac & 1 ? "udp" : "tcp over ip6");
+    w.packet.data[5] = (uint8_t)mac;
+    beba_field_write(&w.packet, BEBA_F_IP_TTL, beba_u128(0, ttl));
+    return world_go(&w) ? w.out[0].port : 0;
+}
+
+static void what_is_remembered_is_right(void **state)
+{
+    uint64_t seed = 77;
+
+    (void)state;
+    world_open(&w);
+    for (unsigned round = 0; round < 200; round++) {
+        uint8_t table = (uint8_t)draw(&seed, 3);
+        uint64_t mask = draw(&seed, 256), value = draw(&seed, 256) & mask;
+        uint32_t port = 2 + (uint32_t)draw(&seed, 3), cold[64];
+        bool on = table < 2 && draw(&seed, 2);
+        uint8_t edits = draw(&seed, 3) ? 0 : BEBA_OF_APPLY;
+
+        assert_int_equal(
+            FLOW(&w, .table = table, .priority = (uint16_t)draw(&seed, 9),
+                 .match = MATCH(MASKED(OFPXMT_OFB_ETH_DST, value, mask)),
+                 .instructions = {.present = BEBA_OF_WRITE | edits | (on ? BEBA_OF_GOTO : 0),
+                                  .table = (uint8_t)(table + 1),
+                                  .apply = ACTIONS(PLAIN(OFPAT_DEC_NW_TTL)),
+                                  .write = ACTIONS(OUT(port))}),
+            0);
+        for (unsigned mac = 0; mac < 64; mac++)
+            cold[mac] = port_of(mac * 5, 2 + mac % 3);
+        for (unsigned mac = 0; mac < 64; mac++)
+            assert_int_equal(port_of(mac * 5, 2 + mac % 3), cold[mac]);
+    }
+    world_close(&w);
+}
+
 /* --- readers beside a writer ------------------------------------------------------------------ */
 
 enum { READERS = 3, ROUNDS = 3000, PAIRS = 40 };
@@ -302,6 +342,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(finds_what_a_linear_search_finds),
+        cmocka_unit_test(what_is_remembered_is_right),
         cmocka_unit_test(packets_see_whole_changes),
     };
 
