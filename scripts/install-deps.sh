@@ -15,7 +15,7 @@ packages_for() {
     docs) echo pandoc ;;
     test) echo git clang clang-format clang-tidy libclang-rt-dev llvm libcmocka-dev binutils shellcheck \
         graphviz pandoc tshark python3-scapy python3-pytest iproute2 ethtool iperf3 hping3 xdp-tools \
-        systemd python3-os-ken openvswitch-switch mininet ;;
+        systemd python3-os-ken openvswitch-switch mininet iputils-ping openssl ;;
     deb) echo dpkg-dev debhelper lintian debootstrap pandoc ;;
     fuzz) echo clang libclang-rt-dev llvm ;;
     bench) echo python3 ;;
