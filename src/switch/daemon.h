@@ -37,9 +37,10 @@ struct beba_daemon {
     struct beba_control *control;
     struct beba_metrics *metrics;
     uint64_t datapath_id;
-    uint64_t started; /* ns, CLOCK_MONOTONIC */
-    uint64_t lost_at; /* ms, of the loop: when a controller was last seen */
-    bool standalone;  /* forwards by itself now */
+    uint64_t started;     /* ns, CLOCK_MONOTONIC */
+    uint64_t lost_at;     /* ms, of the loop: when a controller was last seen */
+    unsigned controllers; /* when events were last told */
+    bool standalone;      /* forwards by itself now */
 };
 
 /* Ends the loop; everything is closed in order. */

@@ -35,7 +35,6 @@ struct beba_endpoint {
     unsigned handles, n_links, n_connected;
     unsigned delay, failures;
     bool looking_up, closing;
-    uint64_t refused;
     struct beba_log_limit limit;
 };
 
@@ -299,7 +298,6 @@ static void refuse(struct beba_endpoint *e)
         uv_pipe_t pipe;
     } *s = malloc(sizeof(*s));
 
-    e->refused++;
     beba_log_limited(e->opts.log, &e->limit, BEBA_LOG_WARNING,
                      "%s: more than %d connections: one refused", e->opts.address.text,
                      BEBA_ENDPOINT_CONNS);
@@ -433,9 +431,4 @@ unsigned beba_endpoint_connected(const struct beba_endpoint *e)
 void beba_endpoint_good(struct beba_endpoint *e)
 {
     e->delay = DELAY_MIN;
-}
-
-uint64_t beba_endpoint_refused(const struct beba_endpoint *e)
-{
-    return e->refused;
 }

@@ -47,6 +47,5 @@ const struct beba_address *beba_endpoint_address(const struct beba_endpoint *e);
 unsigned beba_endpoint_connected(const struct beba_endpoint *e);
 /* The peer speaks OpenFlow: the next loss is dialled anew without delay. */
 void beba_endpoint_good(struct beba_endpoint *e);
-uint64_t beba_endpoint_refused(const struct beba_endpoint *e);
 
 #endif

@@ -153,12 +153,27 @@ static void check_controllers(struct beba_daemon *d)
     }
 }
 
+/* For who listens to events. */
+static void tell_controllers(struct beba_daemon *d)
+{
+    struct beba_agent_stats stats;
+    char text[64];
+
+    beba_agent_stats(d->agent, &stats);
+    if (stats.controllers == d->controllers)
+        return;
+    d->controllers = stats.controllers;
+    snprintf(text, sizeof(text), "{\"event\": \"controllers\", \"n\": %u}", stats.controllers);
+    beba_control_event(d->control, text);
+}
+
 static void on_slow(uv_timer_t *t)
 {
     struct beba_daemon *d = t->data;
     struct beba_error err;
 
     check_controllers(d);
+    tell_controllers(d);
     beba_ports_retry(d->ports);
     if (d->save && beba_save_rewrite(d->save, false, &err))
         beba_log(&d->log, BEBA_LOG_ERROR, "%s: %s", err.where, err.what);

@@ -170,9 +170,3 @@ bool beba_tls_done(const struct beba_tls *t)
 {
     return SSL_is_init_finished(t->ssl);
 }
-
-void beba_tls_shutdown(struct beba_tls *t)
-{
-    ERR_clear_error();
-    SSL_shutdown(t->ssl);
-}

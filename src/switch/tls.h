@@ -29,7 +29,5 @@ bool beba_tls_write(struct beba_tls *t, const uint8_t *data, size_t len);
 size_t beba_tls_pending(struct beba_tls *t);
 size_t beba_tls_take(struct beba_tls *t, uint8_t *out, size_t size);
 bool beba_tls_done(const struct beba_tls *t); /* the handshake */
-/* Asks for the peer's close_notify to be answered: the last ciphertext. */
-void beba_tls_shutdown(struct beba_tls *t);
 
 #endif

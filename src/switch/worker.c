@@ -428,13 +428,6 @@ bool beba_workers_port_counters(struct beba_workers *ws, uint32_t number,
     return found;
 }
 
-enum beba_port_status beba_workers_port_status(struct beba_workers *ws, uint32_t number)
-{
-    struct beba_port *io = find_port(&ws->worker[0], number);
-
-    return io ? beba_port_status(io) : BEBA_PORT_GONE;
-}
-
 bool beba_workers_packet_out(struct beba_workers *ws, uint32_t in_port,
                              const struct beba_of_actions *actions, const uint8_t *frame,
                              uint32_t len)

@@ -36,8 +36,6 @@ void beba_workers_port_del(struct beba_workers *ws, uint32_t number);
 /* Sums over the threads; false when there is no such port. */
 bool beba_workers_port_counters(struct beba_workers *ws, uint32_t number,
                                 struct beba_port_counters *out);
-/* The port's own capture has ended, or its interface is gone. */
-enum beba_port_status beba_workers_port_status(struct beba_workers *ws, uint32_t number);
 
 /* Hands a packet-out to a thread; false when too many wait. actions is copied. */
 bool beba_workers_packet_out(struct beba_workers *ws, uint32_t in_port,

@@ -112,6 +112,10 @@ def test_events(switch):
     switch.hosts[0].run("ip", "link", "set", "eth0", "down")
     event = json.loads(s.recv(4096).decode().splitlines()[0])
     assert event == {"event": "port changed", "port": 1, "up": False}
+    peer = switch.peer().hello()
+    assert json.loads(s.recv(4096)) == {"event": "controllers", "n": 1}
+    peer.s.close()
+    assert json.loads(s.recv(4096)) == {"event": "controllers", "n": 0}
     s.close()
 
 
