@@ -8,6 +8,7 @@ BUILD  := build
 PREFIX ?= /usr/local
 DESTDIR ?=
 FUZZ_SECONDS ?= 60
+SOAK_SECONDS ?= 1800
 export NO_INSTALL
 
 # Debian's Python modules belong to Debian's python3, which need not be the first one on PATH.
@@ -15,7 +16,7 @@ PYTHON := $(firstword $(wildcard /usr/bin/python3) python3)
 MESON  := $(firstword $(wildcard /usr/bin/meson) meson)
 SETUP  := $(MESON) setup -Dprefix=$(PREFIX) -Dtests=disabled
 
-.PHONY: all help deps demo test lint bench fuzz conformance install deb clean
+.PHONY: all help deps demo test lint bench fuzz conformance soak install deb clean
 
 all: deps $(BUILD)/build.ninja
 	@ninja --quiet -C $(BUILD)
@@ -28,6 +29,7 @@ help:
 	@echo 'make bench           speed on this machine: a table, and build/bench.json'
 	@echo 'make fuzz            every fuzz target for FUZZ_SECONDS ($(FUZZ_SECONDS))'
 	@echo 'make conformance     the OpenFlow 1.3 cases of the Ryu switch test suite; half an hour'
+	@echo 'make soak            traffic, changes and controllers at the switch for SOAK_SECONDS ($(SOAK_SECONDS))'
 	@echo 'make install         PREFIX=$(PREFIX) DESTDIR=$(DESTDIR)'
 	@echo 'make deb             Debian packages, in build/deb/'
 	@echo 'make clean           remove build/'
@@ -65,6 +67,11 @@ conformance:
 	@scripts/install-deps.sh build test
 	@$(MAKE) --no-print-directory all
 	@$(PYTHON) tests/conformance/run.py --beba $(BUILD)/beba
+
+soak:
+	@scripts/install-deps.sh build test
+	@$(MAKE) --no-print-directory all
+	@BEBA=$(CURDIR)/$(BUILD)/beba $(PYTHON) tests/soak/soak.py --seconds $(SOAK_SECONDS)
 
 install:
 	@scripts/install-deps.sh build docs

@@ -31,7 +31,10 @@ struct beba_agent_opts {
 struct beba_agent_stats {
     unsigned controllers;           /* connections whose hello is done */
     uint64_t messages, errors_sent; /* from all connections, also those that are gone */
-    uint64_t flow_mods, packet_outs, packet_ins, packet_ins_dropped;
+    uint64_t flow_mods, packet_outs;
+    /* Each is counted once: sent to a controller at least; dropped, since too much waits for all
+     * who want it; no controller is there that wants it. */
+    uint64_t packet_ins, packet_ins_dropped, packet_ins_unwanted;
     uint64_t port_status, flow_removed;
     unsigned buffers;
 };

@@ -182,6 +182,8 @@ static void write_metrics(struct beba_daemon *d, struct beba_strbuf *out)
     single(out, "packet_ins_full_total", "counter", "Packet-ins lost to a full ring.", w.ring_full);
     single(out, "packet_ins_unsent_total", "counter", "Packet-ins that slow controllers lost.",
            a.packet_ins_dropped);
+    single(out, "packet_ins_unwanted_total", "counter", "Packet-ins that no controller wanted.",
+           a.packet_ins_unwanted);
     single(out, "packet_outs_total", "counter", "Packet-outs executed.", w.executed);
     single(out, "packet_outs_lost_total", "counter", "Packet-outs lost to a full ring.",
            w.packet_outs_full);

@@ -240,11 +240,13 @@ static bool step_counters(struct beba_control_client *k)
         &k->out,
         "{\"packets\": %llu, \"packet_outs\": %llu, \"packet_outs_lost\": %llu, \"packet_ins\": "
         "%llu, \"packet_ins_limited\": %llu, \"packet_ins_ring_full\": %llu, "
-        "\"packet_ins_sent\": %llu, \"packet_ins_dropped\": %llu, \"controllers\": %u, "
-        "\"messages\": %llu, \"errors\": %llu, \"flow_mods\": %llu, \"drops\": {",
+        "\"packet_ins_sent\": %llu, \"packet_ins_dropped\": %llu, "
+        "\"packet_ins_unwanted\": %llu, \"controllers\": %u, \"messages\": %llu, \"errors\": %llu, "
+        "\"flow_mods\": %llu, \"drops\": {",
         ull(w.received), ull(w.executed), ull(w.packet_outs_full), ull(w.packet_ins),
         ull(w.limited), ull(w.ring_full), ull(a.packet_ins), ull(a.packet_ins_dropped),
-        a.controllers, ull(a.messages), ull(a.errors_sent), ull(a.flow_mods));
+        ull(a.packet_ins_unwanted), a.controllers, ull(a.messages), ull(a.errors_sent),
+        ull(a.flow_mods));
     for (unsigned i = 0; i < BEBA_DP_N_DROPS; i++)
         beba_strbuf_printf(&k->out, "%s\"%s\": %llu", i ? ", " : "",
                            beba_dp_drop_name((enum beba_dp_drop)i), ull(drops[i]));

@@ -85,9 +85,12 @@ static void packet_in(struct beba_agent *a, const struct beba_event *e)
                                      .cookie = e->cookie,
                                      .match = {e->n_plain, (struct beba_of_oxm *)(uintptr_t)e->oxm},
                                      .data = {e->frame, e->len}};
+    bool wanted = false, taken = false;
+
     for (struct beba_session *s = a->first; s; s = s->next) {
         if (!wants(s, s->async.packet_in, e->reason))
             continue;
+        wanted = true;
         if (e->max_len < e->len && e->max_len != OFPCML_NO_BUFFER && in->buffer == OFP_NO_BUFFER) {
             in->buffer =
                 beba_buffers_put(a->buffers, beba_agent_now(), e->in_port, e->frame, e->len);
@@ -96,10 +99,14 @@ static void packet_in(struct beba_agent *a, const struct beba_event *e)
         }
         in->match.n = s->codec.seen_beba ? e->n_oxm : e->n_plain;
         if (beba_session_send(s, &m, BEBA_CONN_PACKET))
-            a->stats.packet_ins++;
-        else
-            a->stats.packet_ins_dropped++;
+            taken = true;
     }
+    if (taken)
+        a->stats.packet_ins++;
+    else if (wanted)
+        a->stats.packet_ins_dropped++;
+    else
+        a->stats.packet_ins_unwanted++;
 }
 
 static void state_changed(struct beba_agent *a, const struct beba_dp_state_change *c)
