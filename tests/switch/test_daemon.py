@@ -4,13 +4,15 @@
     h1 eth0 --- v1 [ switch ] v2 --- eth0 h2
 """
 
+import contextlib
 import json
 import os
 import signal
 import socket
+import ssl
 
 import net as live
-from conftest import need
+from conftest import Peer, need
 
 pytestmark = [need("ovs-ofctl"), need("ping")]
 
@@ -203,3 +205,38 @@ def test_tls(switch, tmp_path):
     live.wait_until("it has reloaded", lambda: "reloading" in switch.log())
     assert "n_tables:254" in ofctl("client", "ca", "show")
     assert switch.ping() == 3
+
+
+@need("openssl")
+def test_tls_dialled(switch, tmp_path):
+    """The switch dials a controller that wants its certificate, and refuses a stranger."""
+    certificate(tmp_path, "ca")
+    certificate(tmp_path, "other")
+    for name in ("switch", "controller"):
+        certificate(tmp_path, name, "ca")
+    certificate(tmp_path, "stranger", "other")
+    listener = switch.s.socket()
+    listener.bind(("127.0.0.1", 6641))
+    listener.listen()
+    listener.settimeout(20 * live.SLOW)
+    switch.start("-c", "tls:127.0.0.1:6641", "--private-key", tmp_path / "switch.key",
+                 "--certificate", tmp_path / "switch.pem", "--ca-cert", tmp_path / "ca.pem")
+
+    def accept(who):
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(tmp_path / f"{who}.pem", tmp_path / f"{who}.key")
+        context.load_verify_locations(tmp_path / "ca.pem")
+        context.verify_mode = ssl.CERT_REQUIRED
+        raw = listener.accept()[0]
+        raw.settimeout(10 * live.SLOW)
+        return context.wrap_socket(raw, server_side=True)
+
+    with contextlib.suppress(ssl.SSLError, ConnectionError):
+        accept("stranger").close()
+    live.wait_until("the stranger is refused", lambda: "certificate is refused" in switch.log())
+    peer = Peer(accept("controller")).hello()
+    assert peer.barrier() == []
+    peer.send(2, b"x" * 60000)
+    assert peer.until(3)[2] == b"x" * 60000
+    assert switch.counters()["controllers"] == 1
+    peer.s.close()
