@@ -1,13 +1,17 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
-/* beba build: a program as an object for the kernel, or as the C it is made from. */
+/* beba build: a program as an object for the kernel, as the C it is made from, or as messages of
+ * OpenFlow. */
 #include "cli/commands.h"
 #include "cli/object.h"
+#include "cli/openflow.h"
 
 #include <string.h>
+#include <unistd.h>
 
 struct opts {
     const char *target, *output;
-    bool emit_c, json;
+    bool emit_c, json, text;
+    struct cli_export export;
 };
 
 static const struct cli_option options[] = {
@@ -15,21 +19,26 @@ static const struct cli_option options[] = {
      .letter = 't',
      .kind = CLI_STRING,
      .arg = "TARGET",
-     .choices = "xdp|tc",
+     .choices = "xdp|tc|openflow",
      .offset = offsetof(struct opts, target),
-     .help = "What the object is for: xdp (default) or tc."},
+     .help = "What the object is for: xdp (default), tc or openflow."},
     {.name = "output",
      .letter = 'o',
      .kind = CLI_STRING,
      .complete = CLI_COMPLETE_FILE,
      .arg = "FILE",
      .offset = offsetof(struct opts, output),
-     .help = "Where to put it; default: NAME.TARGET.o here, and C on standard output."},
+     .help = "Where to put it; default: NAME.TARGET.o here, and C or text on standard output."},
     {.name = "emit-c",
      .letter = 'c',
      .kind = CLI_FLAG,
      .offset = offsetof(struct opts, emit_c),
      .help = "The C source instead of the object."},
+    {.name = "text",
+     .kind = CLI_FLAG,
+     .offset = offsetof(struct opts, text),
+     .help = "OpenFlow: the messages as ovs-ofctl writes them, one a line."},
+    CLI_EXPORT_OPTIONS(struct opts, export),
     {.name = "json",
      .kind = CLI_FLAG,
      .offset = offsetof(struct opts, json),
@@ -67,6 +76,36 @@ static int tell(const struct cli_object *object, const struct opts *o, const cha
                                             cli_json_u64(object->size), "machines", machines));
 }
 
+static int messages(const struct opts *o, const char *path)
+{
+    bool text = o->text || (!o->output && isatty(STDOUT_FILENO));
+    struct cli_messages m;
+    struct beba_strbuf out = {0};
+    struct beba_error err = {0};
+    char name[256];
+    int rc = cli_messages_open(path, &o->export, &m);
+
+    if (rc)
+        goto out;
+    if (text)
+        beba_export_print(&out, &m.export);
+    else
+        beba_strbuf_add(&out, beba_strbuf_str(&m.bytes), m.bytes.len);
+    snprintf(name, sizeof(name), "%s.of", m.program.program->pipeline->name);
+    if (text && !o->output && !o->json)
+        rc = cli_print(stdout, &out) ? CLI_OK : CLI_FAILED;
+    else if (o->output && !strcmp(o->output, "-"))
+        rc = cli_print(stdout, &out) ? CLI_OK : CLI_FAILED;
+    else if (cli_write_file(o->output ? o->output : name, beba_strbuf_str(&out), out.len, &err))
+        rc = cli_fail(&err);
+    else
+        rc = cli_messages_tell(&m, path, o->output ? o->output : name, o->json);
+    beba_strbuf_free(&out);
+out:
+    cli_messages_free(&m);
+    return rc;
+}
+
 static int run(const struct cli_call *call)
 {
     const struct opts *o = call->opts;
@@ -79,6 +118,10 @@ static int run(const struct cli_call *call)
     cli.json = o->json;
     if (o->emit_c && o->json && !o->output)
         return cli_usage("--emit-c with --json needs -o FILE");
+    if (!strcmp(target, "openflow"))
+        return o->emit_c ? cli_usage("--emit-c is for the kernel's targets") : messages(o, path);
+    if (o->text || o->export.pass || o->export.table.given || o->export.ports.given)
+        return cli_usage("--text, --pass, --table and --ports are for --target openflow");
     rc = cli_object_open(path, (enum beba_target)beba_target_find(target), o->emit_c, &object);
     if (!rc && !object.compiled)
         rc = cli_fail_with("%s is an object already", path);
@@ -104,9 +147,10 @@ const struct cli_command cli_build = {
     .min = 1,
     .max = 1,
     .complete = CLI_COMPLETE_PROGRAM,
-    .summary = "compile a program for the kernel",
+    .summary = "compile a program for the kernel, or to OpenFlow",
     .text = "Compiles a program to an object that 'beba attach' loads on any machine of the same "
-            "byte order, where clang need not be installed. The object carries the program's text.",
+            "byte order, where clang need not be installed. The object carries the program's text. "
+            "For OpenFlow, writes the messages that set up a switch with the BEBA extension.",
     .options = options,
     .size = sizeof(struct opts),
     .run = run,

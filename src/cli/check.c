@@ -3,6 +3,7 @@
 #include "cli/cli.h"
 #include "cli/commands.h"
 #include "emit/emit.h"
+#include "openflow/export.h"
 #include "pipeline/target.h"
 
 #include <errno.h>
@@ -176,7 +177,10 @@ static int check_one(const char *path, const struct opts *o, json_t *files, FILE
         enum beba_target target = (enum beba_target)beba_target_find(o->target);
         struct beba_diags diags = {0};
 
-        beba_target_check(p.program->pipeline, target, &diags);
+        if (target == BEBA_TARGET_OPENFLOW)
+            beba_export_check(p.program->pipeline, &diags);
+        else
+            beba_target_check(p.program->pipeline, target, &diags);
         if (in_kernel(target) && !diags.errors)
             budget(&p, target, &diags, file, &costs);
         rc = cli_diags(&diags, &p.program->sources, path);

@@ -17,6 +17,7 @@ const struct cli_command *const cli_commands[] = {
     &cli_fields,
     &cli_bench,
     &cli_build,
+    &cli_push,
     &cli_attach,
     &cli_show,
     &cli_replace,

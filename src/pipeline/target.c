@@ -101,7 +101,8 @@ static void look_at_field(struct beba_target_walk *w, uint32_t id, struct beba_l
 
 static void walk_expr(struct beba_target_walk *w, const struct beba_expr *e)
 {
-    look_up(w, AN_OPERATION, e->op, e->loc);
+    if (e->op != BEBA_OP_STATE || &w->p->table[e->id] != w->t)
+        look_up(w, AN_OPERATION, e->op, e->loc);
     if (e->op == BEBA_OP_FIELD)
         look_at_field(w, e->id, e->loc);
     if (e->op == BEBA_OP_PRESENT)
@@ -134,8 +135,9 @@ static void walk_stmt(struct beba_target_walk *w, const struct beba_stmt *s)
             walk_expr(w, s->index[i]);
     if (s->value)
         walk_expr(w, s->value);
-    for (unsigned i = 0; i < s->n_args; i++)
-        walk_expr(w, s->args[i]);
+    if (w->target != BEBA_TARGET_OPENFLOW) /* which tells the controller no values */
+        for (unsigned i = 0; i < s->n_args; i++)
+            walk_expr(w, s->args[i]);
     if (s->kind == BEBA_STMT_VERDICT)
         walk_verdict(w, &s->verdict);
     walk_body(w, &s->then);

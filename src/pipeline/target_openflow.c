@@ -24,16 +24,16 @@ static const uint16_t extra[] = {
     BEBA_F_TCP_PSH, BEBA_F_TCP_RST, BEBA_F_TCP_SYN,   BEBA_F_TCP_FIN,
 };
 
-/* Fields of one version or protocol where ours spans several. */
-static const struct {
-    uint16_t field;
-    const char *instead;
-} instead[] = {
-    {BEBA_F_IP_SRC, "ip4.src or ip6.src"},
-    {BEBA_F_IP_DST, "ip4.dst or ip6.dst"},
-    {BEBA_F_L4_SRC, "tcp.src, udp.src or sctp.src"},
-    {BEBA_F_L4_DST, "tcp.dst, udp.dst or sctp.dst"},
-};
+/* Fields that are another one in each version or protocol: each gets entries, or a table. */
+static const uint16_t spanning[] = {BEBA_F_IP_SRC, BEBA_F_IP_DST, BEBA_F_L4_SRC, BEBA_F_L4_DST};
+
+static bool spans(uint32_t field)
+{
+    for (unsigned i = 0; i < sizeof(spanning) / sizeof(spanning[0]); i++)
+        if (spanning[i] == field)
+            return true;
+    return false;
+}
 
 static bool readable(uint32_t field)
 {
@@ -42,18 +42,11 @@ static bool readable(uint32_t field)
     for (unsigned i = 0; i < sizeof(extra) / sizeof(extra[0]); i++)
         if (extra[i] == field)
             return true;
-    return false;
+    return spans(field);
 }
 
 static void say_no_field(struct beba_target_walk *w, uint32_t field, struct beba_loc loc)
 {
-    for (unsigned i = 0; i < sizeof(instead) / sizeof(instead[0]); i++) {
-        if (instead[i].field != field)
-            continue;
-        beba_target_say(w, BEBA_ERROR, loc, "%s is no single field of OpenFlow: use %s",
-                        beba_fields[field].name, instead[i].instead);
-        return;
-    }
     beba_target_say(w, BEBA_ERROR, loc, "%s is not a field of OpenFlow", beba_fields[field].name);
 }
 
@@ -68,11 +61,14 @@ static bool is_comparison(const struct beba_expr *e)
     return e->op >= BEBA_OP_EQ && e->op <= BEBA_OP_GE;
 }
 
-/* field == constant, also masked or shifted: the match does it. */
+/* field == constant, also masked or shifted: the match does it; of a field or of the state itself,
+ * any comparison. */
 static bool is_match(const struct beba_expr *e)
 {
     const struct beba_expr *a = e->arg[0], *b = e->arg[1];
 
+    if ((a->op == BEBA_OP_FIELD || a->op == BEBA_OP_STATE) && b->op == BEBA_OP_CONST)
+        return true;
     if ((e->op != BEBA_OP_EQ && e->op != BEBA_OP_NE) || b->op != BEBA_OP_CONST)
         return false;
     if (a->op == BEBA_OP_AND && a->arg[1]->op == BEBA_OP_CONST)
@@ -166,7 +162,7 @@ static void check_header(struct beba_target_walk *w, const struct beba_stmt *s)
 {
     if (is_ttl(s))
         return;
-    if (beba_fields[s->id].oxm < 0)
+    if (beba_fields[s->id].oxm < 0 && !spans(s->id))
         say_no_field(w, s->id, s->loc);
     else if (s->assign != BEBA_SET || !is_leaf(s->value) || s->value->op == BEBA_OP_FIELD)
         beba_target_say(
@@ -191,9 +187,10 @@ void beba_openflow_stmt(struct beba_target_walk *w, const struct beba_stmt *s)
 
 void beba_openflow_verdict(struct beba_target_walk *w, const struct beba_verdict *v)
 {
-    if (v->kind == BEBA_VERDICT_OUTPUT && v->port->op != BEBA_OP_CONST)
+    if (v->kind == BEBA_VERDICT_OUTPUT && v->port->op != BEBA_OP_CONST &&
+        v->port->op != BEBA_OP_REG)
         beba_target_say(w, BEBA_ERROR, v->loc,
-                        "the port of an output action of OpenFlow is a constant");
+                        "OpenFlow sends to ports that are constants or in a register");
 }
 
 /* --- tables -------------------------------------------------------------------------------- */
@@ -214,7 +211,7 @@ static void check_key(struct beba_target_walk *w, const struct beba_key *key)
         beba_target_say(w, BEBA_ERROR, w->t->loc, "a key of %u bytes, OpenFlow has at most %d",
                         key->size, MAX_KEY);
     for (unsigned i = 0; i < key->n_fields; i++)
-        if (beba_fields[key->field[i]].oxm < 0)
+        if (beba_fields[key->field[i]].oxm < 0 && !spans(key->field[i]))
             say_no_field(w, key->field[i], w->t->loc);
 }
 
