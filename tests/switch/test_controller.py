@@ -118,3 +118,39 @@ def test_standalone(switch):
     live.wait_until("the controller has it", lambda: not switch.ctl("show")[0]["standalone"])
     assert switch.ctl("flows") == []
     s.close()
+
+
+def test_roles(switch):
+    """One master; slaves may look, not change; old generations are refused."""
+    switch.start()
+    a, b = switch.peer().hello(), switch.peer().hello()
+
+    def role(peer, wanted, generation):
+        peer.send(24, struct.pack("!I4xQ", wanted, generation))
+        kind, _, body = peer.take()
+        return struct.unpack("!I4xQ", body) if kind == 25 else struct.unpack("!HH", body[:4])
+
+    assert role(a, 0, 0) == (1, 0xffffffffffffffff)
+    assert role(a, 2, 5) == (2, 5)
+    assert role(b, 2, 4) == (11, 0)
+    assert role(b, 7, 6) == (11, 2)
+    assert role(b, 2, 6) == (2, 6)
+    assert role(a, 0, 0) == (3, 6)
+    flow_mod = struct.pack("!QQBBHHHIIIHxxHHI", 0, 0, 0, 0, 0, 0, 1, 0xffffffff, 0xffffffff,
+                           0xffffffff, 0, 1, 4, 0)
+    a.send(14, flow_mod)
+    kind, _, body = a.take()
+    assert kind == 1 and struct.unpack("!HH", body[:4]) == (1, 10)
+    assert a.barrier() == [] and switch.ctl("flows") == []
+    b.send(14, flow_mod)
+    assert b.barrier() == [] and len(switch.ctl("flows")) == 1
+
+    # Asynchronous messages: a slave is told of ports, not of packets.
+    switch.hosts[0].run("ip", "link", "set", "eth0", "down")
+    assert a.until(12) and b.until(12)
+    b.send(28, struct.pack("!6I", 3, 0, 0, 0, 15, 0))
+    b.send(26)
+    assert struct.unpack("!6I", b.until(27)[2]) == (3, 0, 0, 0, 15, 0)
+    switch.hosts[0].run("ip", "link", "set", "eth0", "up")
+    assert a.until(12)
+    assert all(m[0] != 12 for m in b.barrier())
