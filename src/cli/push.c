@@ -15,7 +15,7 @@
 #include <unistd.h>
 
 #define SECOND 1000000000ull
-enum { TIMEOUT = 10, HELLO_XID = 0x7fff0000, FEATURES_XID, BARRIER_XID };
+enum { TIMEOUT = 10, MOST_SHOWN = 64, HELLO_XID = 0x7fff0000, FEATURES_XID, BARRIER_XID };
 
 struct opts {
     struct cli_number timeout;
@@ -173,6 +173,8 @@ static void print_refused(const struct connection *c, uint32_t xid, struct beba_
             beba_export_print_msg(out, &msg);
             break;
         }
+        for (size_t i = 0; its == xid && i < n && i < MOST_SHOWN; i++)
+            beba_strbuf_printf(out, "%02x%s", b[at + i], i % 4 == 3 ? " " : "");
         at += n;
     }
     beba_arena_free(&arena);

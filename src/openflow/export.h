@@ -11,7 +11,7 @@
  *
  * Timeouts are one microsecond shorter than the program's: OpenFlow's are over when their end has
  * passed, the language's when it has come. Packets with MPLS labels or a PBB tag have no IP in
- * OpenFlow. Capacities are those of the switch. */
+ * OpenFlow, and RARP is no ARP. Capacities are those of the switch. */
 #ifndef BEBA_OPENFLOW_EXPORT_H
 #define BEBA_OPENFLOW_EXPORT_H
 

@@ -43,13 +43,22 @@ static uint64_t initial(const struct export *x)
     return x->t->n_regs ? x->t->n_states : 0;
 }
 
-static bool set_state(struct export *x, struct path *path, uint32_t state, struct beba_loc loc)
+/* The last action becomes the first: before headers change, of which keys are made. */
+static void put_first(struct path *path)
 {
-    struct beba_of_action *a = add(x, path, OFPAT_EXPERIMENTER, loc), first;
+    struct beba_of_action last = path->action[path->n_actions - 1];
+
+    memmove(path->action + 1, path->action, (path->n_actions - 1) * sizeof(last));
+    path->action[0] = last;
+}
+
+static void set_state(struct export *x, struct path *path, uint32_t state, struct beba_loc loc)
+{
+    struct beba_of_action *a = add(x, path, OFPAT_EXPERIMENTER, loc);
     const struct beba_timeouts *t;
 
     if (!a)
-        return false;
+        return;
     a->beba = BEBA_ACT_SET_STATE;
     a->set_state.state = state;
     a->set_state.mask = ~0u;
@@ -62,11 +71,7 @@ static bool set_state(struct export *x, struct path *path, uint32_t state, struc
         a->set_state.idle_timeout = t->idle ? (uint32_t)(t->idle / 1000 - 1) : 0;
         a->set_state.idle_rollback = t->idle ? t->idle_to : 0;
     }
-    /* before headers change, of which its key is made */
-    first = *a;
-    memmove(path->action + 1, path->action, (path->n_actions - 1) * sizeof(first));
-    path->action[0] = first;
-    return true;
+    put_first(path);
 }
 
 static void store(struct export *x, struct path *path, struct beba_loc loc)
@@ -94,8 +99,10 @@ static void store(struct export *x, struct path *path, struct beba_loc loc)
     }
     if (x->may_stale && x->fresh && to && !x->t->two_keys)
         for (unsigned r = 0; r < x->t->n_regs; r++)
-            if (missing >> r & 1)
+            if (missing >> r & 1) {
                 beba_export_reset(x, path, r, loc);
+                put_first(path);
+            }
     if (to != EXPORT_NO_STATE)
         set_state(x, path, (uint32_t)to, loc);
 }
@@ -197,7 +204,7 @@ static void send_to(struct export *x, const struct sending *s, const struct cube
 static void send_by_register(struct export *x, struct path *path, const struct cube *c,
                              unsigned reg, struct beba_loc loc)
 {
-    struct beba_of_action *a = add(x, path, OFPAT_EXPERIMENTER, loc), made;
+    struct beba_of_action *a = add(x, path, OFPAT_EXPERIMENTER, loc);
 
     if (!a)
         return;
@@ -206,11 +213,8 @@ static void send_by_register(struct export *x, struct path *path, const struct c
     a->write_context.id = (uint8_t)reg;
     a->write_context.field = OFPXMT_OFB_METADATA;
     a->write_context.header = beba_of_field_header((enum beba_of_field)OFPXMT_OFB_METADATA, false);
-    if (x->t->two_keys) { /* as the entry was before this packet changed it */
-        made = *a;
-        memmove(path->action + 1, path->action, (path->n_actions - 1) * sizeof(made));
-        path->action[0] = made;
-    }
+    if (x->t->two_keys) /* as the entry was before this packet changed it */
+        put_first(path);
     path->sets_metadata = false;
     x->ports = x->first[x->p->n_tables];
     emit(x, path, c, x->ports, loc);

@@ -4,8 +4,8 @@
  *   export PROGRAM CAPTURE...
  *
  * Captures run one after the other, by ports 1 to 4 in turn, in microseconds. Packets with MPLS or
- * PBB are left out: OpenFlow has no IP in them. Exit status: 0 the same, 1 not, 2 misused, 3 not a
- * valid program, 77 check refuses it (and then the exporter must, too). */
+ * PBB are left out, and RARP: OpenFlow has no IP in them, and no ARP. Exit status: 0 the same, 1
+ * not, 2 misused, 3 not a valid program, 77 check refuses it (and then the exporter must, too). */
 #include "base/error.h"
 #include "datapath/datapath.h"
 #include "datapath/stateful.h"
@@ -177,7 +177,8 @@ static void run_packet(struct world *w, const struct beba_packet *original, uint
     struct beba_result result;
 
     if (original->len > FRAME || original->len < 14 ||
-        (original->h.layers & (1u << BEBA_LAYER_MPLS | 1u << BEBA_LAYER_PBB)))
+        (original->h.layers & (1u << BEBA_LAYER_MPLS | 1u << BEBA_LAYER_PBB)) ||
+        original->h.ether_type == 0x8035)
         return;
     a.in_port = in_port;
     a.in_phy_port = 0;
@@ -340,7 +341,9 @@ int main(int argc, char **argv)
     beba_export_check(w.p, &diags);
     refused = diags.errors != 0;
     if (refused) {
-        printf("%s\n", diags.diag[0].message);
+        for (uint32_t i = 0; i < diags.n; i++)
+            if (diags.diag[i].severity == BEBA_ERROR)
+                printf("%s; ", diags.diag[i].message);
         return 77;
     }
     if (beba_export(w.p, &opts, &w.export, &diags)) {
