@@ -51,15 +51,18 @@ def build():
         os.path.join(ROOT, "bench", "*_bench.c")))]
     subprocess.run(["ninja", "--quiet", "-C", BUILD, "beba", *["bench/" + p for p in programs]],
                    check=True)
-    return programs
+    return programs + [os.path.basename(f) for f in sorted(glob.glob(
+        os.path.join(ROOT, "bench", "*_bench.py")))]
 
 
 def run(program, quick):
     """Streams what the program prints; returns its records."""
     out = os.path.join(BUILD, program + ".json")
     print(f"\n== {program}", flush=True)
-    status = subprocess.run([os.path.join(BUILD, "bench", program), "--json", out] +
-                            (["--quick"] if quick else []), cwd=ROOT).returncode
+    command = [sys.executable, os.path.join(ROOT, "bench", program)] if program.endswith(".py") \
+        else [os.path.join(BUILD, "bench", program)]
+    status = subprocess.run(command + ["--json", out] + (["--quick"] if quick else []), cwd=ROOT,
+                            env=dict(os.environ, BEBA=os.path.join(BUILD, "beba"))).returncode
     if status:
         print(f"{program} ended with {status}", flush=True)
         return []

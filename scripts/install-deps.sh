@@ -18,7 +18,7 @@ packages_for() {
         systemd python3-os-ken openvswitch-switch mininet iputils-ping openssl ;;
     deb) echo dpkg-dev debhelper lintian debootstrap pandoc ;;
     fuzz) echo clang libclang-rt-dev llvm ;;
-    bench) echo python3 ;;
+    bench) echo python3 iproute2 ethtool python3-os-ken openvswitch-switch ;;
     *)
         echo "install-deps: unknown purpose '$1'" >&2
         exit 2
