@@ -163,7 +163,8 @@ def test_thousand_connects(switch):
             peer.s.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         peer.s.close()
     live.wait_until("they are gone", lambda: not switch.counters()["controllers"])
-    assert switch.memory() - before < 4096 * live.SLOW
+    # Sanitizers hold back what was freed, and look for leaks at the end.
+    assert switch.memory() - before < (4096 if live.SLOW == 1 else 256 << 10)
     assert len(os.listdir(f"/proc/{switch.process.pid}/fd")) < 60
     assert switch.ping() == 3
 
