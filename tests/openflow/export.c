@@ -344,6 +344,8 @@ int main(int argc, char **argv)
         for (uint32_t i = 0; i < diags.n; i++)
             if (diags.diag[i].severity == BEBA_ERROR)
                 printf("%s; ", diags.diag[i].message);
+        beba_diags_free(&diags);
+        beba_program_free(program);
         return 77;
     }
     if (beba_export(w.p, &opts, &w.export, &diags)) {
