@@ -4,8 +4,8 @@
  *
  *     xdp_bench [--quick] [--json FILE]
  *
- * All count: ours packets and bytes by rule and the lookups of a table, the others packets and bytes
- * by verdict.
+ * All count: ours packets and bytes by rule and the lookups of a table, the others packets and
+ * bytes by verdict.
  *
  * BPF_PROG_TEST_RUN repeats bench/xdp/vary.bpf.c, which gives each packet a source of 1, 65 536 or
  * a million at random and jumps to the program under test. What vary costs alone, measured in the

@@ -182,6 +182,18 @@ uint32_t beba_emit_frame_most(const struct emit *e)
     return e->global || e->edits ? FRAME_STACK : FRAME_ALONE;
 }
 
+/* One small table that only looks, decides and remembers: its packet can be kept in registers. What
+ * sends events, draws or has more to do needs the stack and wants the packet in memory. */
+static bool is_alone(const struct emit *e)
+{
+    const struct beba_pipeline *p = e->p;
+
+    return e->target == BEBA_TARGET_XDP && p->n_tables == 1 && !e->global && !e->edits &&
+           !e->looks_far && !e->shares && !e->random && !p->n_notices &&
+           p->table[0].n_rules <= RULES_ALONE && p->table[0].lookup.padded <= KEY_ALONE &&
+           e->facts[0].frame_size <= beba_emit_frame_most(e);
+}
+
 int beba_emit_facts(struct emit *e, struct beba_error *err)
 {
     int rc = 0;
@@ -198,8 +210,6 @@ int beba_emit_facts(struct emit *e, struct beba_error *err)
     e->shares = e->p->n_globals || e->p->n_arrays;
     for (uint32_t i = 0; i < e->p->n_sets; i++)
         e->shares |= e->layout.set[i] != 0;
-    e->alone = e->p->n_tables == 1 && !e->global && !e->edits && !e->looks_far &&
-               e->p->table[0].lookup.padded <= KEY_ALONE &&
-               e->facts[0].frame_size <= beba_emit_frame_most(e);
+    e->alone = is_alone(e);
     return rc;
 }

@@ -16,6 +16,7 @@ enum {
     FRAME_STACK = 80,  /* bytes of a frame that may lie on the stack */
     FRAME_ALONE = 160, /* the same where main holds the only table and calls little */
     KEY_ALONE = 16,    /* bytes of its key then: it is in registers, as the packet is */
+    RULES_ALONE = 12,
     TICK_TIMEOUT = 1000000000, /* ns: shorter timeouts want a better clock than the kernel's tick */
 };
 
