@@ -28,8 +28,8 @@ static uint8_t frames[PACKETS][FRAME];
 static uint64_t sent;
 
 struct tables {
-    struct beba_dp *dp;
-    struct beba_dp_worker *worker;
+    struct beba_datapath *dp;
+    struct beba_datapath_worker *worker;
 };
 
 /* Of this thread: what others do meanwhile does not count. */
@@ -58,16 +58,16 @@ static void fail(const char *what)
 
 static struct tables open_tables(void)
 {
-    struct beba_dp_opts opts = {.n_workers = 1, .seed = 1};
-    struct beba_dp_sink sink = {.output = output};
+    struct beba_datapath_opts opts = {.n_workers = 1, .seed = 1};
+    struct beba_datapath_sink sink = {.output = output};
     struct tables t = {0};
     struct beba_error err;
 
-    if (beba_dp_new(&opts, &t.dp, &err))
+    if (beba_datapath_new(&opts, &t.dp, &err))
         fail(err.what);
-    t.worker = beba_dp_worker(t.dp, 0, &sink);
+    t.worker = beba_datapath_worker(t.dp, 0, &sink);
     for (uint32_t port = 1; port <= 8; port++)
-        beba_dp_port_set(t.dp, &(struct beba_dp_port){port, 0, true});
+        beba_datapath_port_set(t.dp, &(struct beba_datapath_port){port, 0, true});
     return t;
 }
 
@@ -90,7 +90,7 @@ static void add(struct tables *t, uint8_t command, uint8_t table, uint16_t prior
     };
     struct beba_of_error err;
 
-    if (beba_dp_flow_mod(t->dp, &mod, 0, &err))
+    if (beba_datapath_flow_mod(t->dp, &mod, 0, &err))
         fail(err.what);
 }
 
@@ -165,7 +165,7 @@ static void run_all(struct tables *t)
             batch[k] = &packets[i + k];
             beba_packet_parse(batch[k]);
         }
-        beba_dp_run(t->worker, batch, BATCH);
+        beba_datapath_run(t->worker, batch, BATCH);
         rcu_quiescent_state();
     }
 }
@@ -248,7 +248,7 @@ static void bench_exact(struct report *r, uint32_t flows, bool quick)
     }
     make_packets(flows);
     packets_record(r, "exact_match", flows, measure(&t, quick), 10);
-    beba_dp_free(t.dp);
+    beba_datapath_free(t.dp);
 }
 
 static void bench_tables(struct report *r, bool quick)
@@ -260,7 +260,7 @@ static void bench_tables(struct report *r, bool quick)
             wildcard(&t, OFPFC_ADD, table, i, 4, table < 2 ? (uint8_t)(table + 1) : 0);
     make_packets(10000);
     packets_record(r, "three_tables", 10000, measure(&t, quick), 5);
-    beba_dp_free(t.dp);
+    beba_datapath_free(t.dp);
 }
 
 static void bench_mods(struct report *r, bool quick)
@@ -278,7 +278,7 @@ static void bench_mods(struct report *r, bool quick)
     for (uint32_t i = 0; i < n; i++)
         wildcard(&t, OFPFC_DELETE_STRICT, 0, i, 5, 0);
     mods_record(r, "flow_deletes", n, now() - from);
-    beba_dp_free(t.dp);
+    beba_datapath_free(t.dp);
 }
 
 int main(int argc, char **argv)

@@ -6,7 +6,7 @@
 #include "datapath/dp.h"
 #include "packet/look.h"
 
-static bool write_packet(struct beba_dp_exec *x, enum beba_of_field field, struct beba_u128 v)
+static bool write_packet(struct beba_datapath_exec *x, enum beba_of_field field, struct beba_u128 v)
 {
     if (!beba_field_write(x->packet, beba_key_packet_field(field), v))
         return false;
@@ -14,21 +14,21 @@ static bool write_packet(struct beba_dp_exec *x, enum beba_of_field field, struc
     return true;
 }
 
-bool beba_dp_exec_set(struct beba_dp_exec *x, enum beba_of_field field, struct beba_u128 value,
-                      struct beba_u128 mask)
+bool beba_datapath_exec_set(struct beba_datapath_exec *x, enum beba_of_field field,
+                            struct beba_u128 value, struct beba_u128 mask)
 {
     struct beba_u128 old;
 
-    if (!beba_dp_exec_get(x, field, &old) || beba_key_packet_field(field) == BEBA_F_NONE)
+    if (!beba_datapath_exec_get(x, field, &old) || beba_key_packet_field(field) == BEBA_F_NONE)
         return false;
     return write_packet(x, field,
                         beba_u128((old.hi & ~mask.hi) | (value.hi & mask.hi),
                                   (old.lo & ~mask.lo) | (value.lo & mask.lo)));
 }
 
-static void set_field(struct beba_dp_exec *x, const struct beba_of_oxm *oxm)
+static void set_field(struct beba_datapath_exec *x, const struct beba_of_oxm *oxm)
 {
-    if (beba_key_has(beba_dp_exec_key(x), oxm->field))
+    if (beba_key_has(beba_datapath_exec_key(x), oxm->field))
         write_packet(x, (enum beba_of_field)oxm->field, oxm->value);
 }
 
@@ -39,7 +39,7 @@ static bool hidden_ip(const struct beba_packet *p)
     return p->h.layers & (1u << BEBA_LAYER_MPLS | 1u << BEBA_LAYER_PBB);
 }
 
-static void set_ttl(struct beba_dp_exec *x, enum beba_field_id field, uint64_t ttl)
+static void set_ttl(struct beba_datapath_exec *x, enum beba_field_id field, uint64_t ttl)
 {
     beba_field_write(x->packet, field, beba_u128(0, ttl));
 }
@@ -50,7 +50,7 @@ static enum beba_field_id inner_ttl(const struct beba_packet *p)
     return beba_packet_has(p, BEBA_LAYER_MPLS2) ? BEBA_F_MPLS2_TTL : BEBA_F_IP_TTL;
 }
 
-static void copy_ttl(struct beba_dp_exec *x, enum beba_field_id from, enum beba_field_id to)
+static void copy_ttl(struct beba_datapath_exec *x, enum beba_field_id from, enum beba_field_id to)
 {
     uint64_t ttl;
 
@@ -59,7 +59,7 @@ static void copy_ttl(struct beba_dp_exec *x, enum beba_field_id from, enum beba_
 }
 
 /* False when it would be 0: the packet ends, and the controller may hear of it. */
-static bool dec_ttl(struct beba_dp_exec *x, enum beba_field_id field)
+static bool dec_ttl(struct beba_datapath_exec *x, enum beba_field_id field)
 {
     uint64_t ttl;
 
@@ -69,9 +69,9 @@ static bool dec_ttl(struct beba_dp_exec *x, enum beba_field_id field)
         set_ttl(x, field, ttl - 1);
         return true;
     }
-    beba_dp_packet_in(x, OFPR_INVALID_TTL,
-                      atomic_load_explicit(&x->dp->miss_send_len, memory_order_relaxed));
-    beba_dp_drop(x, BEBA_DP_DROP_TTL);
+    beba_datapath_packet_in(x, OFPR_INVALID_TTL,
+                            atomic_load_explicit(&x->dp->miss_send_len, memory_order_relaxed));
+    beba_datapath_drop(x, BEBA_DP_DROP_TTL);
     return false;
 }
 
@@ -116,28 +116,28 @@ static int edit(struct beba_packet *p, const struct beba_of_action *a)
     }
 }
 
-static bool push_or_pop(struct beba_dp_exec *x, const struct beba_of_action *a)
+static bool push_or_pop(struct beba_datapath_exec *x, const struct beba_of_action *a)
 {
     x->stale = true;
     if (edit(x->packet, a) != -ENOBUFS)
         return true;
-    beba_dp_drop(x, BEBA_DP_DROP_EDIT);
+    beba_datapath_drop(x, BEBA_DP_DROP_EDIT);
     return false;
 }
 
 /* --- lists and sets --------------------------------------------------------------------------- */
 
 /* False when the packet has ended. */
-static bool apply_one(struct beba_dp_exec *x, const struct beba_of_action *a)
+static bool apply_one(struct beba_datapath_exec *x, const struct beba_of_action *a)
 {
     struct beba_packet *p = x->packet;
 
     switch (a->type) {
     case OFPAT_OUTPUT:
-        beba_dp_output(x, a->output.port, a->output.max_len);
+        beba_datapath_output(x, a->output.port, a->output.max_len);
         return true;
     case OFPAT_GROUP:
-        beba_dp_group(x, a->group);
+        beba_datapath_group(x, a->group);
         return true;
     case OFPAT_SET_QUEUE:
         p->queue = a->queue;
@@ -170,7 +170,7 @@ static bool apply_one(struct beba_dp_exec *x, const struct beba_of_action *a)
     }
 }
 
-bool beba_dp_apply(struct beba_dp_exec *x, const struct beba_of_actions *actions)
+bool beba_datapath_apply(struct beba_datapath_exec *x, const struct beba_of_actions *actions)
 {
     for (uint32_t i = 0; i < actions->n; i++)
         if (!apply_one(x, &actions->action[i]))
@@ -178,7 +178,7 @@ bool beba_dp_apply(struct beba_dp_exec *x, const struct beba_of_actions *actions
     return true;
 }
 
-static bool apply_slot(struct beba_dp_exec *x, enum beba_action_slot slot)
+static bool apply_slot(struct beba_datapath_exec *x, enum beba_action_slot slot)
 {
     const struct beba_action_set *set = &x->set;
 
@@ -195,7 +195,7 @@ static bool apply_slot(struct beba_dp_exec *x, enum beba_action_slot slot)
     return apply_one(x, set->slot[slot]);
 }
 
-void beba_dp_apply_set(struct beba_dp_exec *x)
+void beba_datapath_apply_set(struct beba_datapath_exec *x)
 {
     uint32_t left = x->set.present;
 

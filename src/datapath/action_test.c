@@ -325,7 +325,7 @@ static void ports_are_as_configured(void **state)
     assert_int_equal(out_by(4), 0);
     assert_int_equal(out_by(77), 0);
     assert_int_equal(world_drops(&w, BEBA_DP_DROP_PORT), 4);
-    beba_dp_port_del(w.dp, 2);
+    beba_datapath_port_del(w.dp, 2);
     assert_int_equal(out_by(2), 0);
     world_port(&w, 2, 0, true);
     world_port(&w, 1, OFPPC_NO_RECV, true);
@@ -338,7 +338,7 @@ static void fragments_are_dropped_on_wish(void **state)
     (void)state;
     assert_int_equal(FLOW(&w, .instructions = APPLY(OUT(2))), 0);
     assert_int_equal(world_run(&w, "first fragment"), 2);
-    beba_dp_config(w.dp, OFPC_FRAG_DROP, 128);
+    beba_datapath_config(w.dp, OFPC_FRAG_DROP, 128);
     assert_int_equal(world_run(&w, "first fragment"), 0);
     assert_int_equal(world_run(&w, "later fragment, ip6"), 0);
     assert_int_equal(world_drops(&w, BEBA_DP_DROP_FRAGMENT), 2);
@@ -351,17 +351,17 @@ static void packet_outs_run_lists(void **state)
     struct beba_of_actions none = {0, NULL};
 
     (void)state;
-    assert_int_equal(beba_dp_check_actions(w.dp, &table, &w.err), 0);
+    assert_int_equal(beba_datapath_check_actions(w.dp, &table, &w.err), 0);
     assert_int_equal(FLOW(&w, .instructions = APPLY(SET(OFPXMT_OFB_UDP_DST, 1), OUT(OFPP_IN_PORT))),
                      0);
     world_make(&w, "udp");
     world_clear(&w);
-    beba_dp_execute(w.worker, &w.packet, &table);
+    beba_datapath_execute(w.worker, &w.packet, &table);
     assert_int_equal(w.n_out, 2);
     assert_int_equal(w.out[0].port, 1);
     assert_int_equal(w.out[1].port, 3);
     assert_memory_not_equal(w.out[0].frame, w.out[1].frame, w.out[0].len); /* a copy was changed */
-    beba_dp_execute(w.worker, &w.packet, &none);
+    beba_datapath_execute(w.worker, &w.packet, &none);
     assert_int_equal(world_drops(&w, BEBA_DP_DROP_ACTION), 1);
 }
 

@@ -46,7 +46,7 @@ static void look_at(struct beba_key *mask, const struct beba_subtable *s)
         mask->w[s->word[i]] |= s->mask[i];
 }
 
-static int publish(struct beba_dp *dp, const struct beba_key *mask)
+static int publish(struct beba_datapath *dp, const struct beba_key *mask)
 {
     struct beba_wanted *old = atomic_load_explicit(&dp->wanted, memory_order_relaxed);
     struct beba_wanted *wanted = calloc(1, sizeof(*wanted));
@@ -61,11 +61,11 @@ static int publish(struct beba_dp *dp, const struct beba_key *mask)
         wanted->mask[wanted->n_words++] = mask->w[w];
     }
     atomic_store_explicit(&dp->wanted, wanted, memory_order_release);
-    beba_dp_later(dp, free, old);
+    beba_datapath_later(dp, free, old);
     return 0;
 }
 
-int beba_wanted_add(struct beba_dp *dp, const struct beba_subtable *s)
+int beba_wanted_add(struct beba_datapath *dp, const struct beba_subtable *s)
 {
     struct beba_key mask, before;
 
@@ -75,14 +75,14 @@ int beba_wanted_add(struct beba_dp *dp, const struct beba_subtable *s)
     return memcmp(&mask, &before, sizeof(mask)) ? publish(dp, &mask) : 0;
 }
 
-void beba_wanted_again(struct beba_dp *dp)
+void beba_wanted_again(struct beba_datapath *dp)
 {
     struct beba_key mask, before;
 
     memset(&mask, 0, sizeof(mask));
     unpack(atomic_load_explicit(&dp->wanted, memory_order_relaxed), &before);
     for (unsigned i = 0; i < BEBA_DP_TABLES; i++) {
-        const struct beba_table *t = beba_dp_table(dp, (uint8_t)i);
+        const struct beba_table *t = beba_datapath_table(dp, (uint8_t)i);
         const struct beba_subtables *list =
             t ? atomic_load_explicit(&t->classifier.list, memory_order_relaxed) : NULL;
         for (uint32_t n = 0; list && n < list->n; n++)

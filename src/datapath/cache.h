@@ -33,14 +33,14 @@ struct beba_cache {
     uint32_t left_out;    /* packets that still pass it by */
 };
 
-struct beba_dp;
+struct beba_datapath;
 
 int beba_cache_init(struct beba_cache *c); /* 0 or -ENOMEM */
 void beba_cache_free(struct beba_cache *c);
 
 /* By the writer: a subtable came, or went; 0 or -ENOMEM. */
-int beba_wanted_add(struct beba_dp *dp, const struct beba_subtable *s);
-void beba_wanted_again(struct beba_dp *dp);
+int beba_wanted_add(struct beba_datapath *dp, const struct beba_subtable *s);
+void beba_wanted_again(struct beba_datapath *dp);
 
 /* A packet that asks. */
 struct beba_ask {

@@ -29,9 +29,9 @@ static int check_output(uint32_t port, enum beba_check_where where, struct beba_
     return refuse_action(err, OFPBAC_BAD_OUT_PORT, "no port that packets could go to", port);
 }
 
-static int check_group(struct beba_dp *dp, uint32_t group, struct beba_of_error *err)
+static int check_group(struct beba_datapath *dp, uint32_t group, struct beba_of_error *err)
 {
-    if (group < OFPG_MAX && beba_object_current(beba_dp_find_group(dp, group)))
+    if (group < OFPG_MAX && beba_object_current(beba_datapath_find_group(dp, group)))
         return 0;
     return refuse_action(err, OFPBAC_BAD_OUT_GROUP, "no such group", group);
 }
@@ -51,7 +51,7 @@ static int check_set_field(const struct beba_of_oxm *oxm, struct beba_of_error *
     return 0;
 }
 
-static int check_action(struct beba_dp *dp, const struct beba_of_action *a,
+static int check_action(struct beba_datapath *dp, const struct beba_of_action *a,
                         enum beba_check_where where, struct beba_of_error *err)
 {
     uint16_t type = a->ethertype;
@@ -82,7 +82,7 @@ static int check_action(struct beba_dp *dp, const struct beba_of_action *a,
     return known ? 0 : refuse_action(err, OFPBAC_BAD_ARGUMENT, "no type to push", type);
 }
 
-int beba_check_actions(struct beba_dp *dp, const struct beba_of_actions *actions,
+int beba_check_actions(struct beba_datapath *dp, const struct beba_of_actions *actions,
                        enum beba_check_where where, struct beba_of_error *err)
 {
     for (uint32_t i = 0; i < actions->n; i++) {
@@ -94,7 +94,7 @@ int beba_check_actions(struct beba_dp *dp, const struct beba_of_actions *actions
 }
 
 /* Action sets and buckets: experimenter actions are kept in a list of fixed length. */
-int beba_check_set(struct beba_dp *dp, const struct beba_of_actions *actions,
+int beba_check_set(struct beba_datapath *dp, const struct beba_of_actions *actions,
                    enum beba_check_where where, struct beba_of_error *err)
 {
     uint32_t n = 0;
@@ -106,13 +106,13 @@ int beba_check_set(struct beba_dp *dp, const struct beba_of_actions *actions,
     return beba_check_actions(dp, actions, where, err);
 }
 
-int beba_dp_check_actions(struct beba_dp *dp, const struct beba_of_actions *actions,
-                          struct beba_of_error *err)
+int beba_datapath_check_actions(struct beba_datapath *dp, const struct beba_of_actions *actions,
+                                struct beba_of_error *err)
 {
     return beba_check_actions(dp, actions, BEBA_CHECK_PACKET_OUT, err);
 }
 
-int beba_check_instructions(struct beba_dp *dp, uint8_t table,
+int beba_check_instructions(struct beba_datapath *dp, uint8_t table,
                             const struct beba_of_instructions *in, struct beba_of_error *err)
 {
     int r = 0;
@@ -120,7 +120,8 @@ int beba_check_instructions(struct beba_dp *dp, uint8_t table,
     if (in->present & BEBA_OF_GOTO && (in->table <= table || in->table >= BEBA_DP_TABLES))
         return beba_of_error_set(err, OFPET_BAD_INSTRUCTION, OFPBIC_BAD_TABLE_ID,
                                  "table %u cannot go to table %u", table, in->table);
-    if (in->present & BEBA_OF_METER && !beba_object_current(beba_dp_find_meter(dp, in->meter)))
+    if (in->present & BEBA_OF_METER &&
+        !beba_object_current(beba_datapath_find_meter(dp, in->meter)))
         return beba_of_error_set(err, OFPET_METER_MOD_FAILED, OFPMMFC_UNKNOWN_METER,
                                  "there is no meter %u", in->meter);
     if (in->present & BEBA_OF_PKT_GEN)

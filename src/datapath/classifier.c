@@ -213,7 +213,7 @@ static int compare_refs(const struct beba_subtable_ref *a, const struct beba_sub
 }
 
 /* Publishes the list with s where it now belongs: added, moved, or (when empty) taken out. */
-static int relist(struct beba_dp *dp, struct beba_classifier *c, struct beba_subtable *s)
+static int relist(struct beba_datapath *dp, struct beba_classifier *c, struct beba_subtable *s)
 {
     struct beba_subtables *old = atomic_load_explicit(&c->list, memory_order_relaxed), *list;
     uint32_t n_old = old ? old->n : 0, n = 0;
@@ -240,7 +240,7 @@ static int relist(struct beba_dp *dp, struct beba_classifier *c, struct beba_sub
         list->of[n++] = ref;
     list->n = n;
     atomic_store_explicit(&c->list, list, memory_order_release);
-    beba_dp_later(dp, free, old);
+    beba_datapath_later(dp, free, old);
     return 0;
 }
 
@@ -307,7 +307,7 @@ static void put_slot(struct beba_slots *slots, const struct beba_entry *e)
 }
 
 /* Makes sure that a row can be put in: at most half of the slots are used. */
-static int make_room(struct beba_dp *dp, struct beba_subtable *s)
+static int make_room(struct beba_datapath *dp, struct beba_subtable *s)
 {
     struct beba_slots *old = atomic_load_explicit(&s->slots, memory_order_relaxed), *slots;
     uint32_t n = old->mask + 1;
@@ -326,7 +326,7 @@ static int make_room(struct beba_dp *dp, struct beba_subtable *s)
     }
     s->n_dead = 0;
     atomic_store_explicit(&s->slots, slots, memory_order_release);
-    beba_dp_later(dp, free, old);
+    beba_datapath_later(dp, free, old);
     return 0;
 }
 
@@ -352,7 +352,7 @@ static void put_in_row(struct beba_slots *slots, uint32_t at, struct beba_entry 
         atomic_store_explicit(&slots->slot[at], make_slot(e), memory_order_release);
 }
 
-int beba_classifier_add(struct beba_dp *dp, struct beba_classifier *c, struct beba_entry *e)
+int beba_classifier_add(struct beba_datapath *dp, struct beba_classifier *c, struct beba_entry *e)
 {
     struct beba_subtable *s = e->subtable;
     struct beba_entry *first;
@@ -379,7 +379,8 @@ int beba_classifier_add(struct beba_dp *dp, struct beba_classifier *c, struct be
     return 0;
 }
 
-void beba_classifier_remove(struct beba_dp *dp, struct beba_classifier *c, struct beba_entry *e)
+void beba_classifier_remove(struct beba_datapath *dp, struct beba_classifier *c,
+                            struct beba_entry *e)
 {
     struct beba_subtable *s = e->subtable;
     struct beba_slots *slots = atomic_load_explicit(&s->slots, memory_order_relaxed);
@@ -404,7 +405,7 @@ void beba_classifier_remove(struct beba_dp *dp, struct beba_classifier *c, struc
     if (relist(dp, c, s) || s->n_entries)
         return;
     beba_wanted_again(dp);
-    beba_dp_later(dp, free_subtable, s);
+    beba_datapath_later(dp, free_subtable, s);
 }
 
 struct beba_entry *beba_classifier_find(const struct beba_classifier *c,

@@ -12,7 +12,7 @@
 #include "datapath/entry.h"
 #include "datapath/key.h"
 
-struct beba_dp;
+struct beba_datapath;
 
 /* An open hash table of rows: entries with the same masked values, chained by priority. A slot has
  * 16 bits of the row's hash above 48 bits of its first entry's address. */
@@ -63,9 +63,10 @@ void beba_entry_unused(struct beba_entry *e);
 /* Puts an entry in; it is seen from its version on. 0; -ENOMEM: free it later, it may have been
  * seen.
  */
-int beba_classifier_add(struct beba_dp *dp, struct beba_classifier *c, struct beba_entry *e);
+int beba_classifier_add(struct beba_datapath *dp, struct beba_classifier *c, struct beba_entry *e);
 /* Takes an entry out that no packet sees any more. */
-void beba_classifier_remove(struct beba_dp *dp, struct beba_classifier *c, struct beba_entry *e);
+void beba_classifier_remove(struct beba_datapath *dp, struct beba_classifier *c,
+                            struct beba_entry *e);
 /* The current entry of exactly that match and priority. */
 struct beba_entry *beba_classifier_find(const struct beba_classifier *c,
                                         const struct beba_key *value, const struct beba_key *mask,

@@ -114,8 +114,8 @@ static int mod(uint8_t command, const struct rule *r)
 
 static void compare(uint64_t *seed, unsigned n)
 {
-    const struct beba_table *t = beba_dp_table(w.dp, 0);
-    uint64_t version = beba_dp_next_version(w.dp) - 1;
+    const struct beba_table *t = beba_datapath_table(w.dp, 0);
+    uint64_t version = beba_datapath_next_version(w.dp) - 1;
 
     for (unsigned i = 0; i < n; i++) {
         struct beba_key key;
@@ -182,12 +182,12 @@ static void a_random_life(uint64_t seed)
             if (!refused)
                 model_add(&r);
         } else if (!draw(&seed, 20)) {
-            beba_dp_expire(w.dp, w.now);
+            beba_datapath_expire(w.dp, w.now);
         }
         compare(&seed, 20);
     }
     compare(&seed, 2000);
-    beba_dp_expire(w.dp, w.now);
+    beba_datapath_expire(w.dp, w.now);
     compare(&seed, 2000);
     world_close(&w);
 }
@@ -245,8 +245,8 @@ enum { READERS = 3, ROUNDS = 3000, PAIRS = 40 };
 
 struct reader {
     pthread_t thread;
-    struct beba_dp *dp;
-    struct beba_dp_worker *worker;
+    struct beba_datapath *dp;
+    struct beba_datapath_worker *worker;
     unsigned index;
     uint64_t out[5], runs;
     _Atomic bool *stop;
@@ -264,12 +264,12 @@ static void reader_output(void *arg, uint32_t port, uint32_t queue, const struct
 static void *read_on(void *arg)
 {
     struct reader *r = arg;
-    struct beba_dp_sink sink = {r, reader_output, NULL, NULL};
+    struct beba_datapath_sink sink = {r, reader_output, NULL, NULL};
     uint8_t frame[SAMPLE_SIZE];
     struct beba_packet p = {0}, *list[1] = {&p};
     struct beba_error err;
 
-    r->worker = beba_dp_worker(r->dp, r->index, &sink);
+    r->worker = beba_datapath_worker(r->dp, r->index, &sink);
     if (sample_build(&samples[1], &p, frame, &err))
         return NULL;
     beba_packet_parse(&p);
@@ -278,7 +278,7 @@ static void *read_on(void *arg)
     while (!atomic_load(r->stop)) {
         for (unsigned i = 0; i < PAIRS; i++) {
             p.data[5] = (uint8_t)i; /* of the destination */
-            beba_dp_run(r->worker, list, 1);
+            beba_datapath_run(r->worker, list, 1);
             r->runs++;
         }
         rcu_quiescent_state();
@@ -304,7 +304,7 @@ static void packets_see_whole_changes(void **state)
     uint64_t seed = 5, runs = 0, seen[5] = {0};
 
     (void)state;
-    world_open_with(&w, &(struct beba_dp_opts){.n_workers = READERS, .seed = 1});
+    world_open_with(&w, &(struct beba_datapath_opts){.n_workers = READERS, .seed = 1});
     for (uint64_t i = 0; i < PAIRS; i++)
         assert_int_equal(pair(&w, OFPFC_ADD, i, 5, 2), 0);
     for (unsigned i = 0; i < READERS; i++) {
@@ -315,13 +315,13 @@ static void packets_see_whole_changes(void **state)
         uint64_t mac = draw(&seed, PAIRS);
         bool back = i & 1;
 
-        beba_dp_begin(w.dp);
+        beba_datapath_begin(w.dp);
         assert_int_equal(pair(&w, OFPFC_DELETE_STRICT, mac, back ? 3 : 5, 2), 0);
         assert_int_equal(pair(&w, OFPFC_DELETE_STRICT, mac, back ? 5 : 3, 2), 0);
         assert_int_equal(pair(&w, OFPFC_ADD, mac, back ? 5 : 3, back ? 2 : 3), 0);
-        beba_dp_commit(w.dp);
+        beba_datapath_commit(w.dp);
         if (i % 64 == 0)
-            beba_dp_expire(w.dp, w.now);
+            beba_datapath_expire(w.dp, w.now);
     }
     atomic_store(&stop, true);
     for (unsigned i = 0; i < READERS; i++) {

@@ -41,7 +41,7 @@ int beba_list_add(struct beba_list *list, void *item)
 
 /* --- what was removed ------------------------------------------------------------------------- */
 
-void beba_dp_later(struct beba_dp *dp, void (*fn)(void *arg), void *arg)
+void beba_datapath_later(struct beba_datapath *dp, void (*fn)(void *arg), void *arg)
 {
     if (!arg)
         return;
@@ -53,13 +53,13 @@ void beba_dp_later(struct beba_dp *dp, void (*fn)(void *arg), void *arg)
     dp->later[dp->n_later++] = (struct beba_later){fn, arg};
 }
 
-int beba_dp_defer(struct beba_dp *dp, void (*fn)(void *arg), void *arg)
+int beba_datapath_defer(struct beba_datapath *dp, void (*fn)(void *arg), void *arg)
 {
-    beba_dp_later(dp, fn, arg);
+    beba_datapath_later(dp, fn, arg);
     return 0;
 }
 
-static void take_out(struct beba_dp *dp, const struct beba_dp_change *c)
+static void take_out(struct beba_datapath *dp, const struct beba_datapath_change *c)
 {
     if (c->kind == BEBA_CHANGE_ENTRY_ADDED || c->kind == BEBA_CHANGE_ENTRY_REMOVED)
         beba_entry_take_out(dp, c->what);
@@ -68,7 +68,7 @@ static void take_out(struct beba_dp *dp, const struct beba_dp_change *c)
 }
 
 /* A grace period: frees what was taken out before it, takes out what was removed before it. */
-static void reap(struct beba_dp *dp)
+static void reap(struct beba_datapath *dp)
 {
     size_t n = dp->n_later, limbo = dp->n_limbo;
 
@@ -82,14 +82,14 @@ static void reap(struct beba_dp *dp)
         take_out(dp, &dp->limbo[i]);
 }
 
-static void reap_some(struct beba_dp *dp)
+static void reap_some(struct beba_datapath *dp)
 {
     if (dp->n_limbo >= MANY || dp->n_later >= MANY)
         reap(dp);
 }
 
 /* Room in limbo was made when the change was noted. */
-static void into_limbo(struct beba_dp *dp, const struct beba_dp_change *c)
+static void into_limbo(struct beba_datapath *dp, const struct beba_datapath_change *c)
 {
     dp->limbo[dp->n_limbo++] = *c;
 }
@@ -97,19 +97,19 @@ static void into_limbo(struct beba_dp *dp, const struct beba_dp_change *c)
 /* --- changes ------------------------------------------------------------------------------------
  */
 
-int beba_dp_note(struct beba_dp *dp, enum beba_change_kind kind, void *what)
+int beba_datapath_note(struct beba_datapath *dp, enum beba_change_kind kind, void *what)
 {
     if (grow((void **)&dp->change, dp->n_changes, &dp->cap_changes, sizeof(*dp->change)) ||
         grow((void **)&dp->limbo, dp->n_limbo + dp->n_changes, &dp->cap_limbo, sizeof(*dp->limbo)))
         return -ENOMEM;
-    dp->change[dp->n_changes++] = (struct beba_dp_change){kind, what};
+    dp->change[dp->n_changes++] = (struct beba_datapath_change){kind, what};
     return 0;
 }
 
-void beba_dp_undo(struct beba_dp *dp, size_t n)
+void beba_datapath_undo(struct beba_datapath *dp, size_t n)
 {
     while (dp->n_changes > n) {
-        struct beba_dp_change c = dp->change[--dp->n_changes];
+        struct beba_datapath_change c = dp->change[--dp->n_changes];
         switch (c.kind) {
         case BEBA_CHANGE_ENTRY_ADDED:
             beba_entry_unadd(dp, c.what);
@@ -129,16 +129,16 @@ void beba_dp_undo(struct beba_dp *dp, size_t n)
     }
 }
 
-static void commit(struct beba_dp *dp)
+static void commit(struct beba_datapath *dp)
 {
     size_t n = dp->n_changes;
 
     if (!n)
         return;
-    atomic_store_explicit(&dp->version, beba_dp_next_version(dp), memory_order_release);
+    atomic_store_explicit(&dp->version, beba_datapath_next_version(dp), memory_order_release);
     dp->n_changes = 0;
     for (size_t i = 0; i < n; i++) {
-        const struct beba_dp_change *c = &dp->change[i];
+        const struct beba_datapath_change *c = &dp->change[i];
         if (c->kind == BEBA_CHANGE_ENTRY_REMOVED || c->kind == BEBA_CHANGE_BODY_REMOVED)
             into_limbo(dp, c);
         if (c->kind == BEBA_CHANGE_ENTRY_REMOVED)
@@ -147,28 +147,28 @@ static void commit(struct beba_dp *dp)
     reap_some(dp);
 }
 
-void beba_dp_begin(struct beba_dp *dp)
+void beba_datapath_begin(struct beba_datapath *dp)
 {
     dp->bundle = true;
 }
 
-void beba_dp_commit(struct beba_dp *dp)
+void beba_datapath_commit(struct beba_datapath *dp)
 {
     dp->bundle = false;
     commit(dp);
 }
 
-void beba_dp_rollback(struct beba_dp *dp)
+void beba_datapath_rollback(struct beba_datapath *dp)
 {
     dp->bundle = false;
-    beba_dp_undo(dp, 0);
+    beba_datapath_undo(dp, 0);
     reap_some(dp);
 }
 
-int beba_dp_end(struct beba_dp *dp, size_t n, int failed)
+int beba_datapath_end(struct beba_datapath *dp, size_t n, int failed)
 {
     if (failed)
-        beba_dp_undo(dp, n);
+        beba_datapath_undo(dp, n);
     else if (!dp->bundle)
         commit(dp);
     return failed;
@@ -176,20 +176,21 @@ int beba_dp_end(struct beba_dp *dp, size_t n, int failed)
 
 /* --- timeouts --------------------------------------------------------------------------------- */
 
-void beba_dp_expire(struct beba_dp *dp, uint64_t now)
+void beba_datapath_expire(struct beba_datapath *dp, uint64_t now)
 {
     size_t n = dp->n_changes;
 
     if (!dp->bundle)
-        beba_dp_end(dp, n, beba_heap_expire(dp, now));
+        beba_datapath_end(dp, n, beba_heap_expire(dp, now));
     if (dp->stateful)
         beba_stateful_expire(dp->stateful, now);
     if (dp->n_limbo || dp->n_later)
         reap(dp);
 }
 
-void beba_dp_on_removed(struct beba_dp *dp,
-                        void (*fn)(void *arg, const struct beba_dp_removed *removed), void *arg)
+void beba_datapath_on_removed(struct beba_datapath *dp,
+                              void (*fn)(void *arg, const struct beba_datapath_removed *removed),
+                              void *arg)
 {
     dp->removed = fn;
     dp->removed_arg = arg;
@@ -197,7 +198,7 @@ void beba_dp_on_removed(struct beba_dp *dp,
 
 /* --- the whole -------------------------------------------------------------------------------- */
 
-static int fill_opts(struct beba_dp_opts *o, struct beba_error *err)
+static int fill_opts(struct beba_datapath_opts *o, struct beba_error *err)
 {
     if (o->n_workers < 1 || o->n_workers > MAX_WORKERS)
         return beba_error_set(err, -EINVAL, "%u workers: 1 to %d are possible", o->n_workers,
@@ -212,9 +213,9 @@ static int fill_opts(struct beba_dp_opts *o, struct beba_error *err)
     return 0;
 }
 
-static int make_worker(struct beba_dp *dp, unsigned i)
+static int make_worker(struct beba_datapath *dp, unsigned i)
 {
-    struct beba_dp_worker *w = &dp->worker[i];
+    struct beba_datapath_worker *w = &dp->worker[i];
 
     w->dp = dp;
     w->index = i;
@@ -232,7 +233,7 @@ static int make_worker(struct beba_dp *dp, unsigned i)
     return 0;
 }
 
-static int make_workers(struct beba_dp *dp)
+static int make_workers(struct beba_datapath *dp)
 {
     int err = 0;
 
@@ -244,9 +245,10 @@ static int make_workers(struct beba_dp *dp)
     return err;
 }
 
-int beba_dp_new(const struct beba_dp_opts *opts, struct beba_dp **out, struct beba_error *err)
+int beba_datapath_new(const struct beba_datapath_opts *opts, struct beba_datapath **out,
+                      struct beba_error *err)
 {
-    struct beba_dp *dp = calloc(1, sizeof(*dp));
+    struct beba_datapath *dp = calloc(1, sizeof(*dp));
     int r;
 
     *out = NULL;
@@ -274,11 +276,11 @@ int beba_dp_new(const struct beba_dp_opts *opts, struct beba_dp **out, struct be
     return 0;
 
 fail:
-    beba_dp_free(dp);
+    beba_datapath_free(dp);
     return r;
 }
 
-static void free_worker(struct beba_dp_worker *w)
+static void free_worker(struct beba_datapath_worker *w)
 {
     for (unsigned level = 0; w->memory && level < BEBA_DP_LEVELS; level++)
         free(w->memory->level[level]);
@@ -287,13 +289,13 @@ static void free_worker(struct beba_dp_worker *w)
     free(w->memory);
 }
 
-void beba_dp_free(struct beba_dp *dp)
+void beba_datapath_free(struct beba_datapath *dp)
 {
     if (!dp)
         return;
     if (dp->stateful)
         beba_stateful_free(dp->stateful);
-    beba_dp_undo(dp, 0);
+    beba_datapath_undo(dp, 0);
     while (dp->n_limbo || dp->n_later)
         reap(dp);
     beba_tables_free(dp);
@@ -314,8 +316,8 @@ void beba_dp_free(struct beba_dp *dp)
     free(dp);
 }
 
-struct beba_dp_worker *beba_dp_worker(struct beba_dp *dp, unsigned i,
-                                      const struct beba_dp_sink *sink)
+struct beba_datapath_worker *beba_datapath_worker(struct beba_datapath *dp, unsigned i,
+                                                  const struct beba_datapath_sink *sink)
 {
     if (i >= dp->opts.n_workers)
         return NULL;
@@ -323,34 +325,34 @@ struct beba_dp_worker *beba_dp_worker(struct beba_dp *dp, unsigned i,
     return &dp->worker[i];
 }
 
-uint64_t beba_dp_worker_random(struct beba_dp_worker *w)
+uint64_t beba_datapath_worker_random(struct beba_datapath_worker *w)
 {
     return beba_splitmix64(w->random += 0x9e3779b97f4a7c15ull);
 }
 
-bool beba_dp_stateful_table(const struct beba_dp *dp, uint8_t table)
+bool beba_datapath_stateful_table(const struct beba_datapath *dp, uint8_t table)
 {
     return table < BEBA_DP_TABLES &&
            atomic_load_explicit(&dp->stateful_table[table], memory_order_acquire);
 }
 
-void beba_dp_set_stateful_table(struct beba_dp *dp, uint8_t table, bool stateful)
+void beba_datapath_set_stateful_table(struct beba_datapath *dp, uint8_t table, bool stateful)
 {
     if (table < BEBA_DP_TABLES)
         atomic_store_explicit(&dp->stateful_table[table], stateful, memory_order_release);
 }
 
-_Atomic uint32_t *beba_dp_global(struct beba_dp *dp)
+_Atomic uint32_t *beba_datapath_global(struct beba_datapath *dp)
 {
     return &dp->global_state;
 }
 
-struct beba_stateful *beba_dp_stateful(struct beba_dp *dp)
+struct beba_stateful *beba_datapath_stateful(struct beba_datapath *dp)
 {
     return dp->stateful;
 }
 
-void beba_dp_config(struct beba_dp *dp, uint16_t flags, uint16_t miss_send_len)
+void beba_datapath_config(struct beba_datapath *dp, uint16_t flags, uint16_t miss_send_len)
 {
     atomic_store_explicit(&dp->config, flags, memory_order_relaxed);
     atomic_store_explicit(&dp->miss_send_len, miss_send_len, memory_order_relaxed);

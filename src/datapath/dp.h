@@ -34,10 +34,10 @@ enum { BEBA_LOW_PORTS = 1024 };
 struct beba_ports {
     uint32_t n;
     uint16_t low[BEBA_LOW_PORTS]; /* where a port with such a number is, from 1; 0: nowhere */
-    struct beba_dp_port port[BEBA_DP_PORTS];
+    struct beba_datapath_port port[BEBA_DP_PORTS];
 };
 
-struct beba_dp_memory {
+struct beba_datapath_memory {
     struct beba_cache cache;
     uint8_t *level[BEBA_DP_LEVELS]; /* frames of BEBA_PACKET_MAX, and room */
     struct {                        /* of each table */
@@ -52,7 +52,7 @@ enum beba_change_kind {
     BEBA_CHANGE_BODY_ADDED,
     BEBA_CHANGE_BODY_REMOVED,
 };
-struct beba_dp_change {
+struct beba_datapath_change {
     enum beba_change_kind kind;
     void *what; /* struct beba_entry, or struct beba_body */
 };
@@ -62,7 +62,7 @@ struct beba_later {
     void *arg;
 };
 
-struct beba_dp {
+struct beba_datapath {
     _Atomic uint64_t version;
     struct beba_table *_Atomic table[BEBA_DP_TABLES];
     _Atomic bool stateful_table[BEBA_DP_TABLES];
@@ -71,49 +71,50 @@ struct beba_dp {
     _Atomic uint16_t config, miss_send_len;
     struct beba_objects groups, meters;
     struct beba_stateful *stateful;
-    struct beba_dp_opts opts;
+    struct beba_datapath_opts opts;
     struct beba_wanted *_Atomic wanted;
-    struct beba_dp_worker *worker; /* n_workers of them */
+    struct beba_datapath_worker *worker; /* n_workers of them */
 
     /* control */
     bool bundle;
     uint64_t order; /* of the next entry */
-    struct beba_dp_change *change;
+    struct beba_datapath_change *change;
     size_t n_changes, cap_changes;
-    struct beba_list heap;        /* entries by when they time out next */
-    struct beba_list found;       /* entries that a modification is about */
-    struct beba_dp_change *limbo; /* removed, not yet taken out */
+    struct beba_list heap;              /* entries by when they time out next */
+    struct beba_list found;             /* entries that a modification is about */
+    struct beba_datapath_change *limbo; /* removed, not yet taken out */
     size_t n_limbo, cap_limbo;
     struct beba_later *later; /* taken out, not yet freed */
     size_t n_later, cap_later;
-    void (*removed)(void *arg, const struct beba_dp_removed *removed);
+    void (*removed)(void *arg, const struct beba_datapath_removed *removed);
     void *removed_arg;
 };
 
-BEBA_INLINE uint64_t beba_dp_next_version(const struct beba_dp *dp)
+BEBA_INLINE uint64_t beba_datapath_next_version(const struct beba_datapath *dp)
 {
     return atomic_load_explicit(&dp->version, memory_order_relaxed) + 1;
 }
 
 /* fn(arg) when no packet can look at arg any more. arg may be NULL: nothing. */
-void beba_dp_later(struct beba_dp *dp, void (*fn)(void *arg), void *arg);
+void beba_datapath_later(struct beba_datapath *dp, void (*fn)(void *arg), void *arg);
 
 /* Notes a change that has been made. 0 or -ENOMEM: then the caller takes it back. */
-int beba_dp_note(struct beba_dp *dp, enum beba_change_kind kind, void *what);
+int beba_datapath_note(struct beba_datapath *dp, enum beba_change_kind kind, void *what);
 /* Takes back what was noted since there were n changes. */
-void beba_dp_undo(struct beba_dp *dp, size_t n);
+void beba_datapath_undo(struct beba_datapath *dp, size_t n);
 /* At the end of a modification: undone if it failed since there were n changes, else committed
  * unless a bundle is open. Returns failed. */
-int beba_dp_end(struct beba_dp *dp, size_t n, int failed);
+int beba_datapath_end(struct beba_datapath *dp, size_t n, int failed);
 
 /* --- entries (table.c) ----------------------------------------------------------------------- */
 
-BEBA_INLINE struct beba_table *beba_dp_table(const struct beba_dp *dp, uint8_t table)
+BEBA_INLINE struct beba_table *beba_datapath_table(const struct beba_datapath *dp, uint8_t table)
 {
     return atomic_load_explicit(&dp->table[table], memory_order_acquire);
 }
-struct beba_table *beba_table_make(struct beba_dp *dp, uint8_t table); /* there already, or new */
-void beba_tables_free(struct beba_dp *dp);
+struct beba_table *beba_table_make(struct beba_datapath *dp,
+                                   uint8_t table); /* there already, or new */
+void beba_tables_free(struct beba_datapath *dp);
 
 /* What a new entry says; rule, and tally when not NULL, become its own, also when it fails. */
 struct beba_entry_says {
@@ -125,74 +126,75 @@ struct beba_entry_says {
     struct beba_tally *tally; /* shared with an entry before it; NULL: counts from 0 */
 };
 /* Puts an entry in, seen from the next version on, and notes it. */
-int beba_entry_add(struct beba_dp *dp, const struct beba_entry_says *says);
+int beba_entry_add(struct beba_datapath *dp, const struct beba_entry_says *says);
 /* Marks as removed from the next version on, and notes it. reason: OFPRR_*, or BEBA_SILENT. */
-int beba_entry_remove(struct beba_dp *dp, struct beba_entry *e, uint8_t reason, uint64_t now);
-void beba_entry_unadd(struct beba_dp *dp, struct beba_entry *e);
-void beba_entry_unremove(struct beba_dp *dp, struct beba_entry *e);
-void beba_entry_take_out(struct beba_dp *dp, struct beba_entry *e); /* and free, later */
+int beba_entry_remove(struct beba_datapath *dp, struct beba_entry *e, uint8_t reason, uint64_t now);
+void beba_entry_unadd(struct beba_datapath *dp, struct beba_entry *e);
+void beba_entry_unremove(struct beba_datapath *dp, struct beba_entry *e);
+void beba_entry_take_out(struct beba_datapath *dp, struct beba_entry *e); /* and free, later */
 /* Tells of its removal whom it concerns. */
-void beba_entry_tell(struct beba_dp *dp, const struct beba_entry *e);
+void beba_entry_tell(struct beba_datapath *dp, const struct beba_entry *e);
 
 /* Counters for each worker, all 0, with no reference; the last reference's end frees them. */
-struct beba_tally *beba_tally_new(const struct beba_dp *dp);
+struct beba_tally *beba_tally_new(const struct beba_datapath *dp);
 void beba_tally_release(struct beba_tally *tally);
-void beba_tally_sum(const struct beba_dp *dp, const struct beba_tally *tally, uint64_t *packets,
-                    uint64_t *bytes, uint64_t *used);
+void beba_tally_sum(const struct beba_datapath *dp, const struct beba_tally *tally,
+                    uint64_t *packets, uint64_t *bytes, uint64_t *used);
 
 /* --- timeouts (heap.c) ------------------------------------------------------------------------ */
 
-int beba_heap_reserve(struct beba_dp *dp); /* room for one more; 0 or -ENOMEM */
-void beba_heap_add(struct beba_dp *dp, struct beba_entry *e);
-void beba_heap_remove(struct beba_dp *dp, struct beba_entry *e);
-int beba_heap_expire(struct beba_dp *dp, uint64_t now); /* removes; 0 or -ENOMEM */
+int beba_heap_reserve(struct beba_datapath *dp); /* room for one more; 0 or -ENOMEM */
+void beba_heap_add(struct beba_datapath *dp, struct beba_entry *e);
+void beba_heap_remove(struct beba_datapath *dp, struct beba_entry *e);
+int beba_heap_expire(struct beba_datapath *dp, uint64_t now); /* removes; 0 or -ENOMEM */
 
 /* --- checks (check.c) ------------------------------------------------------------------------- */
 
 enum beba_check_where { BEBA_CHECK_FLOW, BEBA_CHECK_BUCKET, BEBA_CHECK_PACKET_OUT };
-int beba_check_actions(struct beba_dp *dp, const struct beba_of_actions *actions,
+int beba_check_actions(struct beba_datapath *dp, const struct beba_of_actions *actions,
                        enum beba_check_where where, struct beba_of_error *err);
-int beba_check_set(struct beba_dp *dp, const struct beba_of_actions *actions,
+int beba_check_set(struct beba_datapath *dp, const struct beba_of_actions *actions,
                    enum beba_check_where where, struct beba_of_error *err);
-int beba_check_instructions(struct beba_dp *dp, uint8_t table,
+int beba_check_instructions(struct beba_datapath *dp, uint8_t table,
                             const struct beba_of_instructions *in, struct beba_of_error *err);
 
 /* --- packets ---------------------------------------------------------------------------------- */
 
 /* action.c */
-bool beba_dp_apply(struct beba_dp_exec *x,
-                   const struct beba_of_actions *actions); /* false: ended */
-void beba_dp_apply_set(struct beba_dp_exec *x);
+bool beba_datapath_apply(struct beba_datapath_exec *x,
+                         const struct beba_of_actions *actions); /* false: ended */
+void beba_datapath_apply_set(struct beba_datapath_exec *x);
 /* exec.c: from a table on. */
-void beba_dp_pipeline(struct beba_dp_exec *x, uint8_t table);
+void beba_datapath_pipeline(struct beba_datapath_exec *x, uint8_t table);
 /* A packet of its own made like x's, in a level of its own; false and counted when there is none.
  */
-bool beba_dp_copy(struct beba_dp_exec *x, struct beba_dp_exec *copy, struct beba_packet *packet);
+bool beba_datapath_copy(struct beba_datapath_exec *x, struct beba_datapath_exec *copy,
+                        struct beba_packet *packet);
 /* An execution of its own of the same packet. */
-void beba_dp_lend(struct beba_dp_exec *x, struct beba_dp_exec *other);
+void beba_datapath_lend(struct beba_datapath_exec *x, struct beba_datapath_exec *other);
 /* One more output or copy of what came in: false, and counted, when there were too many. */
-bool beba_dp_may_copy(struct beba_dp_exec *x);
+bool beba_datapath_may_copy(struct beba_datapath_exec *x);
 /* output.c */
-void beba_dp_output(struct beba_dp_exec *x, uint32_t port, uint16_t max_len);
-void beba_dp_packet_in(struct beba_dp_exec *x, uint8_t reason, uint16_t max_len);
-bool beba_dp_port_live(const struct beba_dp *dp, uint32_t port);
-const struct beba_dp_port *beba_dp_port(const struct beba_dp *dp, uint32_t port);
+void beba_datapath_output(struct beba_datapath_exec *x, uint32_t port, uint16_t max_len);
+void beba_datapath_packet_in(struct beba_datapath_exec *x, uint8_t reason, uint16_t max_len);
+bool beba_datapath_port_live(const struct beba_datapath *dp, uint32_t port);
+const struct beba_datapath_port *beba_datapath_port(const struct beba_datapath *dp, uint32_t port);
 /* group.c */
-void beba_dp_group(struct beba_dp_exec *x, uint32_t group);
+void beba_datapath_group(struct beba_datapath_exec *x, uint32_t group);
 /* meter.c: false when the packet is dropped. */
-bool beba_dp_meter(struct beba_dp_exec *x, uint32_t meter);
+bool beba_datapath_meter(struct beba_datapath_exec *x, uint32_t meter);
 
-void beba_groups_init(struct beba_dp *dp);
-void beba_meters_init(struct beba_dp *dp);
+void beba_groups_init(struct beba_datapath *dp);
+void beba_meters_init(struct beba_datapath *dp);
 /* Group or meter with that number, current; references by entries and groups to them. */
-struct beba_object *beba_dp_find_group(const struct beba_dp *dp, uint32_t group);
-struct beba_object *beba_dp_find_meter(const struct beba_dp *dp, uint32_t meter);
-void beba_dp_refer(struct beba_dp *dp, const struct beba_of_actions *actions, int by);
+struct beba_object *beba_datapath_find_group(const struct beba_datapath *dp, uint32_t group);
+struct beba_object *beba_datapath_find_meter(const struct beba_datapath *dp, uint32_t meter);
+void beba_datapath_refer(struct beba_datapath *dp, const struct beba_of_actions *actions, int by);
 /* To that port, or that group; ANY: to none. */
 bool beba_actions_lead_to(const struct beba_of_actions *actions, uint32_t port, uint32_t group);
 bool beba_entry_leads_to(const struct beba_entry *e, uint32_t port, uint32_t group);
 /* Removes all entries that refer to a group, or to a meter; noted. 0 or -ENOMEM. */
-int beba_flows_remove_group(struct beba_dp *dp, uint32_t group, uint64_t now);
-int beba_flows_remove_meter(struct beba_dp *dp, uint32_t meter, uint64_t now);
+int beba_flows_remove_group(struct beba_datapath *dp, uint32_t group, uint64_t now);
+int beba_flows_remove_meter(struct beba_datapath *dp, uint32_t meter, uint64_t now);
 
 #endif

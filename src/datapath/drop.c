@@ -15,7 +15,7 @@ static const char *const names[BEBA_DP_N_DROPS] = {
     [BEBA_DP_DROP_PROGRAM] = "program",
 };
 
-const char *beba_dp_drop_name(enum beba_dp_drop reason)
+const char *beba_datapath_drop_name(enum beba_datapath_drop reason)
 {
     return reason < BEBA_DP_N_DROPS ? names[reason] : "unknown";
 }

@@ -8,26 +8,27 @@
 /* Of a table that is not stateful no packet has these. */
 #define STATEFUL_FIELDS (1ull << BEBA_OF_STATE | 0xffull << BEBA_OF_CONDITION0)
 
-void beba_dp_exec_refill(struct beba_dp_exec *x)
+void beba_datapath_exec_refill(struct beba_datapath_exec *x)
 {
     beba_key_fill(&x->key, x->packet);
     x->stale = false;
     x->ask = NULL;
 }
 
-static uint32_t global_state(const struct beba_dp_worker *w)
+static uint32_t global_state(const struct beba_datapath_worker *w)
 {
     return atomic_load_explicit(&w->dp->global_state, memory_order_relaxed);
 }
 
-static void make_key(struct beba_dp_worker *w, const struct beba_packet *p, struct beba_key *key)
+static void make_key(struct beba_datapath_worker *w, const struct beba_packet *p,
+                     struct beba_key *key)
 {
-    beba_key_begin(key, p, (uint16_t)beba_dp_worker_random(w), global_state(w));
+    beba_key_begin(key, p, (uint16_t)beba_datapath_worker_random(w), global_state(w));
 }
 
 /* All but the key. */
-static void begin(struct beba_dp_exec *x, struct beba_dp_worker *w, struct beba_packet *p,
-                  uint64_t version, uint32_t *copies)
+static void begin(struct beba_datapath_exec *x, struct beba_datapath_worker *w,
+                  struct beba_packet *p, uint64_t version, uint32_t *copies)
 {
     x->dp = w->dp;
     x->worker = w;
@@ -50,22 +51,22 @@ static void begin(struct beba_dp_exec *x, struct beba_dp_worker *w, struct beba_
     beba_action_set_clear(&x->set);
 }
 
-static uint64_t version_now(const struct beba_dp *dp)
+static uint64_t version_now(const struct beba_datapath *dp)
 {
     return atomic_load_explicit(&dp->version, memory_order_acquire);
 }
 
-bool beba_dp_may_copy(struct beba_dp_exec *x)
+bool beba_datapath_may_copy(struct beba_datapath_exec *x)
 {
     if (*x->copies) {
         --*x->copies;
         return true;
     }
-    beba_dp_drop(x, BEBA_DP_DROP_TOO_DEEP);
+    beba_datapath_drop(x, BEBA_DP_DROP_TOO_DEEP);
     return false;
 }
 
-static void begin_like(const struct beba_dp_exec *x, struct beba_dp_exec *copy,
+static void begin_like(const struct beba_datapath_exec *x, struct beba_datapath_exec *copy,
                        struct beba_packet *packet)
 {
     copy->dp = x->dp;
@@ -91,21 +92,21 @@ static void begin_like(const struct beba_dp_exec *x, struct beba_dp_exec *copy,
     beba_action_set_clear(&copy->set);
 }
 
-void beba_dp_lend(struct beba_dp_exec *x, struct beba_dp_exec *other)
+void beba_datapath_lend(struct beba_datapath_exec *x, struct beba_datapath_exec *other)
 {
     begin_like(x, other, x->packet);
 }
 
-static bool next_level(struct beba_dp_exec *x, uint8_t *level)
+static bool next_level(struct beba_datapath_exec *x, uint8_t *level)
 {
     *level = (uint8_t)(x->level + 1);
     if (x->level + 1u < BEBA_DP_LEVELS)
-        return beba_dp_may_copy(x);
-    beba_dp_drop(x, BEBA_DP_DROP_TOO_DEEP);
+        return beba_datapath_may_copy(x);
+    beba_datapath_drop(x, BEBA_DP_DROP_TOO_DEEP);
     return false;
 }
 
-static void place_frame(struct beba_dp_worker *w, uint8_t level, struct beba_packet *packet,
+static void place_frame(struct beba_datapath_worker *w, uint8_t level, struct beba_packet *packet,
                         const uint8_t *frame, uint32_t len)
 {
     packet->data = w->memory->level[level] + BEBA_DP_ROOM;
@@ -114,7 +115,8 @@ static void place_frame(struct beba_dp_worker *w, uint8_t level, struct beba_pac
     memcpy(packet->data, frame, len);
 }
 
-bool beba_dp_copy(struct beba_dp_exec *x, struct beba_dp_exec *copy, struct beba_packet *packet)
+bool beba_datapath_copy(struct beba_datapath_exec *x, struct beba_datapath_exec *copy,
+                        struct beba_packet *packet)
 {
     uint32_t len = x->packet->len < BEBA_PACKET_MAX ? x->packet->len : BEBA_PACKET_MAX;
     uint8_t level;
@@ -131,10 +133,10 @@ bool beba_dp_copy(struct beba_dp_exec *x, struct beba_dp_exec *copy, struct beba
 /* --- instructions ----------------------------------------------------------------------------- */
 
 /* A template's frame, as a packet-out would bring it [docs/beba-extension.md, 11.4]. */
-static void generate(struct beba_dp_exec *x, const struct beba_of_instructions *in)
+static void generate(struct beba_datapath_exec *x, const struct beba_of_instructions *in)
 {
     struct beba_packet packet = {.now = x->packet->now, .link = BEBA_LINK_ETHERNET};
-    struct beba_dp_exec copy;
+    struct beba_datapath_exec copy;
     const uint8_t *frame;
     uint32_t len;
     uint8_t level;
@@ -152,11 +154,11 @@ static void generate(struct beba_dp_exec *x, const struct beba_of_instructions *
     copy.cookie = 0;
     copy.reason = OFPR_ACTION;
     copy.packet_out = true;
-    if (beba_dp_apply(&copy, &in->generate) && !copy.went)
-        beba_dp_drop(&copy, BEBA_DP_DROP_ACTION);
+    if (beba_datapath_apply(&copy, &in->generate) && !copy.went)
+        beba_datapath_drop(&copy, BEBA_DP_DROP_ACTION);
 }
 
-static void write_metadata(struct beba_dp_exec *x, const struct beba_of_instructions *in)
+static void write_metadata(struct beba_datapath_exec *x, const struct beba_of_instructions *in)
 {
     struct beba_packet *p = x->packet;
 
@@ -167,13 +169,13 @@ static void write_metadata(struct beba_dp_exec *x, const struct beba_of_instruct
 }
 
 /* False when the packet has ended. */
-static bool instruct(struct beba_dp_exec *x, const struct beba_of_instructions *in)
+static bool instruct(struct beba_datapath_exec *x, const struct beba_of_instructions *in)
 {
     if (in->present & BEBA_OF_PKT_GEN)
         generate(x, in);
-    if (in->present & BEBA_OF_METER && !beba_dp_meter(x, in->meter))
+    if (in->present & BEBA_OF_METER && !beba_datapath_meter(x, in->meter))
         return false;
-    if (in->present & BEBA_OF_APPLY && !beba_dp_apply(x, &in->apply))
+    if (in->present & BEBA_OF_APPLY && !beba_datapath_apply(x, &in->apply))
         return false;
     if (in->present & BEBA_OF_CLEAR)
         beba_action_set_clear(&x->set);
@@ -184,7 +186,7 @@ static bool instruct(struct beba_dp_exec *x, const struct beba_of_instructions *
     return true;
 }
 
-static void count_entry(const struct beba_dp_exec *x, const struct beba_entry *e)
+static void count_entry(const struct beba_datapath_exec *x, const struct beba_entry *e)
 {
     struct beba_tally *tally = &e->tally[x->worker->index];
     const struct beba_packet *p = x->packet;
@@ -197,9 +199,9 @@ static void count_entry(const struct beba_dp_exec *x, const struct beba_entry *e
 }
 
 /* The table's entry for the packet: by what is known of packets like it, else found and noted. */
-static struct beba_entry *look(struct beba_dp_exec *x, uint8_t table)
+static struct beba_entry *look(struct beba_datapath_exec *x, uint8_t table)
 {
-    const struct beba_table *t = beba_dp_table(x->dp, table);
+    const struct beba_table *t = beba_datapath_table(x->dp, table);
     struct beba_ask *ask = x->ask;
     struct beba_entry *e;
 
@@ -217,9 +219,9 @@ static struct beba_entry *look(struct beba_dp_exec *x, uint8_t table)
     return e;
 }
 
-static struct beba_entry *match(struct beba_dp_exec *x, uint8_t table)
+static struct beba_entry *match(struct beba_datapath_exec *x, uint8_t table)
 {
-    struct beba_key *key = beba_dp_exec_key(x);
+    struct beba_key *key = beba_datapath_exec_key(x);
     uint32_t global = global_state(x->worker);
 
     x->table = table;
@@ -228,22 +230,22 @@ static struct beba_entry *match(struct beba_dp_exec *x, uint8_t table)
         beba_key_set(key, BEBA_OF_GLOBAL_STATE, beba_u128(0, global));
         x->ask = NULL;
     }
-    if (__builtin_expect(beba_dp_stateful_table(x->dp, table), 0)) {
+    if (__builtin_expect(beba_datapath_stateful_table(x->dp, table), 0)) {
         x->ask = NULL;
         beba_stateful_enter(x, table);
-        beba_dp_exec_key(x);
+        beba_datapath_exec_key(x);
     }
     beba_count(&x->worker->memory->table[table].lookups, 1);
     return look(x, table);
 }
 
-void beba_dp_pipeline(struct beba_dp_exec *x, uint8_t table)
+void beba_datapath_pipeline(struct beba_datapath_exec *x, uint8_t table)
 {
     for (;;) {
         struct beba_entry *e;
 
-        if (__builtin_expect(beba_dp_stateful_table(x->dp, table), 0)) {
-            enum beba_program_way way = beba_dp_run_program(x, &table);
+        if (__builtin_expect(beba_datapath_stateful_table(x->dp, table), 0)) {
+            enum beba_program_way way = beba_datapath_run_program(x, &table);
 
             if (way == BEBA_PROGRAM_ENDED)
                 return;
@@ -252,7 +254,7 @@ void beba_dp_pipeline(struct beba_dp_exec *x, uint8_t table)
         }
         e = match(x, table);
         if (!e) {
-            beba_dp_drop(x, BEBA_DP_DROP_MISS);
+            beba_datapath_drop(x, BEBA_DP_DROP_MISS);
             return;
         }
         beba_count(&x->worker->memory->table[table].matches, 1);
@@ -262,7 +264,7 @@ void beba_dp_pipeline(struct beba_dp_exec *x, uint8_t table)
             continue;
         }
         if (e->kind == BEBA_ENTRY_OUTPUT && !x->set.present) {
-            beba_dp_output(x, e->arg, 0);
+            beba_datapath_output(x, e->arg, 0);
             return;
         }
         x->cookie = e->cookie;
@@ -273,25 +275,25 @@ void beba_dp_pipeline(struct beba_dp_exec *x, uint8_t table)
             break;
         table = e->rule->instructions.table;
     }
-    beba_dp_apply_set(x);
+    beba_datapath_apply_set(x);
     if (!x->went)
-        beba_dp_drop(x, BEBA_DP_DROP_ACTION);
+        beba_datapath_drop(x, BEBA_DP_DROP_ACTION);
 }
 
 /* --- in and out ------------------------------------------------------------------------------- */
 
-static bool refused(struct beba_dp_exec *x)
+static bool refused(struct beba_datapath_exec *x)
 {
-    const struct beba_dp_port *from = beba_dp_port(x->dp, x->in_port);
+    const struct beba_datapath_port *from = beba_datapath_port(x->dp, x->in_port);
     uint16_t config = atomic_load_explicit(&x->dp->config, memory_order_relaxed);
 
     if (from && from->config & (OFPPC_NO_RECV | OFPPC_PORT_DOWN)) {
-        beba_dp_drop(x, BEBA_DP_DROP_PORT);
+        beba_datapath_drop(x, BEBA_DP_DROP_PORT);
         return true;
     }
     if ((config & OFPC_FRAG_MASK) == OFPC_FRAG_DROP && beba_packet_has(x->packet, BEBA_LAYER_IP) &&
         beba_look_fragment(x->packet->data, &x->packet->h)) {
-        beba_dp_drop(x, BEBA_DP_DROP_FRAGMENT);
+        beba_datapath_drop(x, BEBA_DP_DROP_FRAGMENT);
         return true;
     }
     return false;
@@ -306,8 +308,8 @@ struct prepared {
     struct beba_state_lookup lookup; /* in table 0, where that is stateful */
 };
 
-static void ask_all(struct beba_dp_worker *w, const struct beba_wanted *wanted, uint64_t version,
-                    struct prepared *of, unsigned n)
+static void ask_all(struct beba_datapath_worker *w, const struct beba_wanted *wanted,
+                    uint64_t version, struct prepared *of, unsigned n)
 {
     struct beba_cache *c = &w->memory->cache;
 
@@ -319,14 +321,15 @@ static void ask_all(struct beba_dp_worker *w, const struct beba_wanted *wanted, 
         beba_cache_follow(&of[i].ask, w->index);
 }
 
-static void run_batch(struct beba_dp_worker *w, struct beba_packet *const packet[], unsigned n)
+static void run_batch(struct beba_datapath_worker *w, struct beba_packet *const packet[],
+                      unsigned n)
 {
     uint64_t version = version_now(w->dp);
     const struct beba_wanted *wanted = atomic_load_explicit(&w->dp->wanted, memory_order_acquire);
     bool ask = beba_cache_wanted(&w->memory->cache, wanted, n);
-    bool stateful = beba_dp_stateful_table(w->dp, 0);
+    bool stateful = beba_datapath_stateful_table(w->dp, 0);
     struct prepared of[BATCH];
-    struct beba_dp_exec x;
+    struct beba_datapath_exec x;
     uint32_t copies;
 
     for (unsigned i = 0; i < n; i++)
@@ -342,27 +345,28 @@ static void run_batch(struct beba_dp_worker *w, struct beba_packet *const packet
         if (stateful)
             x.lookup = of[i].lookup;
         if (!refused(&x))
-            beba_dp_pipeline(&x, 0);
+            beba_datapath_pipeline(&x, 0);
     }
     for (unsigned i = 0; ask && i < n; i++)
         beba_cache_learn(&of[i].ask);
 }
 
-void beba_dp_run(struct beba_dp_worker *w, struct beba_packet *const packet[], unsigned n)
+void beba_datapath_run(struct beba_datapath_worker *w, struct beba_packet *const packet[],
+                       unsigned n)
 {
     for (unsigned done = 0; done < n; done += BATCH)
         run_batch(w, packet + done, n - done < BATCH ? n - done : BATCH);
 }
 
-void beba_dp_execute(struct beba_dp_worker *w, struct beba_packet *packet,
-                     const struct beba_of_actions *actions)
+void beba_datapath_execute(struct beba_datapath_worker *w, struct beba_packet *packet,
+                           const struct beba_of_actions *actions)
 {
-    struct beba_dp_exec x;
+    struct beba_datapath_exec x;
     uint32_t copies;
 
     begin(&x, w, packet, version_now(w->dp), &copies);
     make_key(w, packet, &x.key);
     x.packet_out = true;
-    if (beba_dp_apply(&x, actions) && !x.went)
-        beba_dp_drop(&x, BEBA_DP_DROP_ACTION);
+    if (beba_datapath_apply(&x, actions) && !x.went)
+        beba_datapath_drop(&x, BEBA_DP_DROP_ACTION);
 }

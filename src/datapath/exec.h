@@ -13,12 +13,12 @@
 #include "datapath/stateful.h"
 
 /* Of one worker; no other thread writes here. */
-struct beba_dp_worker {
-    struct beba_dp *dp;
-    struct beba_dp_sink sink;
-    unsigned index;                /* 0 .. n_workers - 1 */
-    uint64_t random;               /* splitmix64's counter */
-    struct beba_dp_memory *memory; /* frames of copies */
+struct beba_datapath_worker {
+    struct beba_datapath *dp;
+    struct beba_datapath_sink sink;
+    unsigned index;                      /* 0 .. n_workers - 1 */
+    uint64_t random;                     /* splitmix64's counter */
+    struct beba_datapath_memory *memory; /* frames of copies */
     uint64_t drops[BEBA_DP_N_DROPS];
 };
 
@@ -31,9 +31,9 @@ struct beba_state_lookup {
     union beba_state_key key;
 };
 
-struct beba_dp_exec {
-    struct beba_dp *dp;
-    struct beba_dp_worker *worker;
+struct beba_datapath_exec {
+    struct beba_datapath *dp;
+    struct beba_datapath_worker *worker;
     struct beba_packet *packet;
     struct beba_key key; /* of the packet; headers changed since when stale */
     bool stale;
@@ -54,19 +54,19 @@ struct beba_dp_exec {
 };
 
 /* The key with the headers as they are now. */
-void beba_dp_exec_refill(struct beba_dp_exec *x);
-BEBA_INLINE struct beba_key *beba_dp_exec_key(struct beba_dp_exec *x)
+void beba_datapath_exec_refill(struct beba_datapath_exec *x);
+BEBA_INLINE struct beba_key *beba_datapath_exec_key(struct beba_datapath_exec *x)
 {
     if (__builtin_expect(x->stale, 0))
-        beba_dp_exec_refill(x);
+        beba_datapath_exec_refill(x);
     return &x->key;
 }
 
 /* A field as a number; false when the packet lacks it. VLAN_VID has OFPVID_PRESENT in it. */
-BEBA_INLINE bool beba_dp_exec_get(struct beba_dp_exec *x, enum beba_of_field field,
-                                  struct beba_u128 *out)
+BEBA_INLINE bool beba_datapath_exec_get(struct beba_datapath_exec *x, enum beba_of_field field,
+                                        struct beba_u128 *out)
 {
-    const struct beba_key *key = beba_dp_exec_key(x);
+    const struct beba_key *key = beba_datapath_exec_key(x);
 
     *out = beba_u128(0, 0);
     if (field >= BEBA_OF_N_FIELDS || !beba_key_has(key, field))
@@ -77,14 +77,14 @@ BEBA_INLINE bool beba_dp_exec_get(struct beba_dp_exec *x, enum beba_of_field fie
 
 /* As SET_FIELD does: bits of mask become those of value; checksums follow. False, and nothing done,
  * when the packet lacks the field or it cannot be set. */
-bool beba_dp_exec_set(struct beba_dp_exec *x, enum beba_of_field field, struct beba_u128 value,
-                      struct beba_u128 mask);
+bool beba_datapath_exec_set(struct beba_datapath_exec *x, enum beba_of_field field,
+                            struct beba_u128 value, struct beba_u128 mask);
 
 /* The next random number of the worker. */
-uint64_t beba_dp_worker_random(struct beba_dp_worker *w);
+uint64_t beba_datapath_worker_random(struct beba_datapath_worker *w);
 
 /* Counts why a packet ended. */
-BEBA_INLINE void beba_dp_drop(struct beba_dp_exec *x, enum beba_dp_drop reason)
+BEBA_INLINE void beba_datapath_drop(struct beba_datapath_exec *x, enum beba_datapath_drop reason)
 {
     uint64_t *drops = &x->worker->drops[reason];
 
@@ -96,29 +96,29 @@ BEBA_INLINE void beba_dp_drop(struct beba_dp_exec *x, enum beba_dp_drop reason)
 
 /* The core calls beba_stateful_enter for tables of which this is true, after it has made STATE and
  * CONDITION0..7 absent and set GLOBAL_STATE. The stateful part sets both by these, at any time. */
-bool beba_dp_stateful_table(const struct beba_dp *dp, uint8_t table);
-void beba_dp_set_stateful_table(struct beba_dp *dp, uint8_t table, bool stateful);
+bool beba_datapath_stateful_table(const struct beba_datapath *dp, uint8_t table);
+void beba_datapath_set_stateful_table(struct beba_datapath *dp, uint8_t table, bool stateful);
 /* The global state: read by every packet in every table. */
-_Atomic uint32_t *beba_dp_global(struct beba_dp *dp);
+_Atomic uint32_t *beba_datapath_global(struct beba_datapath *dp);
 
 /* Ahead of a packet's way, so that memory is asked early: makes the key for a table of which
- * beba_dp_stateful_table is true, for the exec to start with. */
-void beba_stateful_ask(struct beba_dp *dp, uint8_t table, const struct beba_key *packet,
+ * beba_datapath_stateful_table is true, for the exec to start with. */
+void beba_stateful_ask(struct beba_datapath *dp, uint8_t table, const struct beba_key *packet,
                        struct beba_state_lookup *out);
 
-struct beba_stateful *beba_dp_stateful(struct beba_dp *dp);
+struct beba_stateful *beba_datapath_stateful(struct beba_datapath *dp);
 /* opts: with its defaults filled in. */
-int beba_stateful_new(struct beba_dp *dp, const struct beba_dp_opts *opts,
+int beba_stateful_new(struct beba_datapath *dp, const struct beba_datapath_opts *opts,
                       struct beba_stateful **out, struct beba_error *err);
 void beba_stateful_free(struct beba_stateful *s);
-/* By beba_dp_expire: timeouts of some of the entries. */
+/* By beba_datapath_expire: timeouts of some of the entries. */
 void beba_stateful_expire(struct beba_stateful *s, uint64_t now);
 /* Frees by the control thread what packets may still look at: fn(arg) is called after all workers
  * have been seen between packets. */
-int beba_dp_defer(struct beba_dp *dp, void (*fn)(void *arg), void *arg);
+int beba_datapath_defer(struct beba_datapath *dp, void (*fn)(void *arg), void *arg);
 
 /* Of one action in a flow-mod, a bucket or a packet-out: 0, or the specification's error. */
-int beba_stateful_check_action(struct beba_dp *dp, const struct beba_of_action *action,
+int beba_stateful_check_action(struct beba_datapath *dp, const struct beba_of_action *action,
                                struct beba_of_error *err);
 
 #endif

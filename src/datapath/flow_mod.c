@@ -44,8 +44,8 @@ static int overlaps(void *arg, struct beba_entry *e)
     return e->priority == *(const uint16_t *)arg;
 }
 
-static int add_entry(struct beba_dp *dp, const struct beba_of_flow_mod *mod, struct beba_entry *old,
-                     uint64_t now)
+static int add_entry(struct beba_datapath *dp, const struct beba_of_flow_mod *mod,
+                     struct beba_entry *old, uint64_t now)
 {
     struct beba_entry_says says = {
         .table = mod->table,
@@ -67,7 +67,7 @@ static int add_entry(struct beba_dp *dp, const struct beba_of_flow_mod *mod, str
     return beba_entry_add(dp, &says);
 }
 
-static int add(struct beba_dp *dp, const struct beba_of_flow_mod *mod, uint64_t now,
+static int add(struct beba_datapath *dp, const struct beba_of_flow_mod *mod, uint64_t now,
                struct beba_of_error *err)
 {
     struct beba_table *t = beba_table_make(dp, mod->table);
@@ -91,7 +91,7 @@ static int add(struct beba_dp *dp, const struct beba_of_flow_mod *mod, uint64_t 
  */
 
 struct search {
-    struct beba_dp *dp;
+    struct beba_datapath *dp;
     const struct beba_of_flow_mod *mod;
 };
 
@@ -131,7 +131,7 @@ static int find_in(struct search *s, const struct beba_table *t, const struct be
     return e ? found(s, e) : 0;
 }
 
-static int find(struct beba_dp *dp, const struct beba_of_flow_mod *mod)
+static int find(struct beba_datapath *dp, const struct beba_of_flow_mod *mod)
 {
     struct search s = {dp, mod};
     struct beba_key value, mask;
@@ -140,14 +140,14 @@ static int find(struct beba_dp *dp, const struct beba_of_flow_mod *mod)
     dp->found.n = 0;
     beba_key_match(&mod->match, &value, &mask);
     if (mod->table != OFPTT_ALL)
-        return find_in(&s, beba_dp_table(dp, mod->table), &value, &mask);
+        return find_in(&s, beba_datapath_table(dp, mod->table), &value, &mask);
     for (unsigned i = 0; i < BEBA_DP_TABLES && !r; i++)
-        r = find_in(&s, beba_dp_table(dp, (uint8_t)i), &value, &mask);
+        r = find_in(&s, beba_datapath_table(dp, (uint8_t)i), &value, &mask);
     return r;
 }
 
 /* Instructions change; counters, cookie, timeouts and flags do not. */
-static int modify_entry(struct beba_dp *dp, struct beba_entry *e,
+static int modify_entry(struct beba_datapath *dp, struct beba_entry *e,
                         const struct beba_of_flow_mod *mod, uint64_t now)
 {
     struct beba_entry_says says = {
@@ -171,7 +171,7 @@ static int modify_entry(struct beba_dp *dp, struct beba_entry *e,
     return beba_entry_add(dp, &says);
 }
 
-static int change_found(struct beba_dp *dp, const struct beba_of_flow_mod *mod, uint64_t now)
+static int change_found(struct beba_datapath *dp, const struct beba_of_flow_mod *mod, uint64_t now)
 {
     int r = 0;
 
@@ -191,7 +191,8 @@ enum {
                   OFPFF_NO_PKT_COUNTS | OFPFF_NO_BYT_COUNTS
 };
 
-static int check(struct beba_dp *dp, const struct beba_of_flow_mod *mod, struct beba_of_error *err)
+static int check(struct beba_datapath *dp, const struct beba_of_flow_mod *mod,
+                 struct beba_of_error *err)
 {
     if (mod->command > OFPFC_DELETE_STRICT)
         return refuse(err, OFPFMFC_BAD_COMMAND, "no such command");
@@ -204,13 +205,13 @@ static int check(struct beba_dp *dp, const struct beba_of_flow_mod *mod, struct 
     return beba_check_instructions(dp, mod->table, &mod->instructions, err);
 }
 
-int beba_dp_flow_mod(struct beba_dp *dp, const struct beba_of_flow_mod *mod, uint64_t now,
-                     struct beba_of_error *err)
+int beba_datapath_flow_mod(struct beba_datapath *dp, const struct beba_of_flow_mod *mod,
+                           uint64_t now, struct beba_of_error *err)
 {
     size_t n = dp->n_changes;
     int r = check(dp, mod, err);
 
-    if (!r && beba_dp_program_name(dp, mod->table))
+    if (!r && beba_datapath_program_name(dp, mod->table))
         r = refuse(err, OFPFMFC_EPERM, "the table runs a program");
     if (r)
         return r;
@@ -218,12 +219,12 @@ int beba_dp_flow_mod(struct beba_dp *dp, const struct beba_of_flow_mod *mod, uin
         r = add(dp, mod, now, err);
     else if (find(dp, mod) || change_found(dp, mod, now))
         r = no_memory(err);
-    return beba_dp_end(dp, n, r);
+    return beba_datapath_end(dp, n, r);
 }
 
 /* --- with groups and meters that go ----------------------------------------------------------- */
 
-static int remove_found(struct beba_dp *dp, uint8_t reason, uint64_t now)
+static int remove_found(struct beba_datapath *dp, uint8_t reason, uint64_t now)
 {
     for (size_t i = 0; i < dp->found.n; i++)
         if (beba_entry_remove(dp, dp->found.item[i], reason, now))
@@ -232,12 +233,12 @@ static int remove_found(struct beba_dp *dp, uint8_t reason, uint64_t now)
 }
 
 /* Looks through all entries, as groups and meters that are in use are seldom removed. */
-static int find_all(struct beba_dp *dp, bool (*is)(const struct beba_entry *e, uint32_t id),
+static int find_all(struct beba_datapath *dp, bool (*is)(const struct beba_entry *e, uint32_t id),
                     uint32_t id)
 {
     dp->found.n = 0;
     for (unsigned i = 0; i < BEBA_DP_TABLES; i++) {
-        const struct beba_table *t = beba_dp_table(dp, (uint8_t)i);
+        const struct beba_table *t = beba_datapath_table(dp, (uint8_t)i);
         for (size_t n = 0; t && n < t->entries.n; n++)
             if (is(t->entries.item[n], id) && beba_list_add(&dp->found, t->entries.item[n]))
                 return -ENOMEM;
@@ -257,13 +258,13 @@ static bool uses_meter(const struct beba_entry *e, uint32_t meter)
     return in->present & BEBA_OF_METER && in->meter == meter;
 }
 
-int beba_flows_remove_group(struct beba_dp *dp, uint32_t group, uint64_t now)
+int beba_flows_remove_group(struct beba_datapath *dp, uint32_t group, uint64_t now)
 {
     return find_all(dp, uses_group, group) || remove_found(dp, OFPRR_GROUP_DELETE, now) ? -ENOMEM
                                                                                         : 0;
 }
 
-int beba_flows_remove_meter(struct beba_dp *dp, uint32_t meter, uint64_t now)
+int beba_flows_remove_meter(struct beba_datapath *dp, uint32_t meter, uint64_t now)
 {
     return find_all(dp, uses_meter, meter) || remove_found(dp, OFPRR_DELETE, now) ? -ENOMEM : 0;
 }

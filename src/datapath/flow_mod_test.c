@@ -8,10 +8,10 @@ enum { ETH_DST = OFPXMT_OFB_ETH_DST, IN_PORT = OFPXMT_OFB_IN_PORT };
 
 struct seen {
     unsigned n;
-    struct beba_dp_flow flow[8];
+    struct beba_datapath_flow flow[8];
 };
 
-static bool see(void *arg, const struct beba_dp_flow *flow)
+static bool see(void *arg, const struct beba_datapath_flow *flow)
 {
     struct seen *seen = arg;
 
@@ -21,11 +21,12 @@ static bool see(void *arg, const struct beba_dp_flow *flow)
 
 static struct seen flows_that(uint32_t out_port, uint32_t out_group, uint64_t cookie, uint64_t mask)
 {
-    struct beba_dp_flow_filter filter = {OFPTT_ALL, out_port, out_group, cookie, mask, {0, NULL}};
+    struct beba_datapath_flow_filter filter = {OFPTT_ALL, out_port, out_group,
+                                               cookie,    mask,     {0, NULL}};
     struct seen seen = {0};
     uint64_t cursor = 0;
 
-    assert_true(beba_dp_flows(w.dp, &filter, w.now, &cursor, see, &seen));
+    assert_true(beba_datapath_flows(w.dp, &filter, w.now, &cursor, see, &seen));
     return seen;
 }
 
@@ -169,7 +170,7 @@ static void deletion_is_strict_or_not(void **state)
     assert_int_equal(FLOW(&w, .command = OFPFC_DELETE, .cookie = 12, .cookie_mask = ~0ull), 0);
     assert_int_equal(world_active(&w, 0), 2);
     assert_int_equal(world_active(&w, 3), 3);
-    assert_int_equal(beba_dp_flow_mod(w.dp, &to_port_2, w.now, &w.err), 0);
+    assert_int_equal(beba_datapath_flow_mod(w.dp, &to_port_2, w.now, &w.err), 0);
     assert_int_equal(world_active(&w, 0), 1);
     assert_int_equal(world_active(&w, 3), 2);
     assert_int_equal(FLOW(&w, .command = OFPFC_DELETE, .table = OFPTT_ALL,
@@ -221,7 +222,7 @@ static void a_full_table_takes_no_more(void **state)
 {
     (void)state;
     world_close(&w);
-    world_open_with(&w, &(struct beba_dp_opts){.n_workers = 1, .max_entries = 2, .seed = 1});
+    world_open_with(&w, &(struct beba_datapath_opts){.n_workers = 1, .max_entries = 2, .seed = 1});
     assert_int_equal(add(0, 1, 0, 1, 2), 0);
     assert_int_equal(add(0, 1, 0, 2, 2), 0);
     assert_int_equal(add(0, 1, 0, 3, 2), FAILS(OFPET_FLOW_MOD_FAILED, OFPFMFC_TABLE_FULL));
@@ -244,16 +245,16 @@ static void entries_time_out(void **state)
     assert_int_equal(world_run(&w, "tcp"), 2);
     w.now += 4 * WORLD_S - 1;
     world_clear(&w);
-    beba_dp_expire(w.dp, w.now);
+    beba_datapath_expire(w.dp, w.now);
     assert_int_equal(w.n_removed, 0);
     w.now++;
-    beba_dp_expire(w.dp, w.now);
+    beba_datapath_expire(w.dp, w.now);
     assert_int_equal(w.n_removed, 1);
     assert_int_equal(w.removed[0].cookie, 2);
     assert_int_equal(w.removed[0].reason, OFPRR_HARD_TIMEOUT);
     assert_int_equal(w.removed[0].lived, 8 * WORLD_S);
     w.now += WORLD_S;
-    beba_dp_expire(w.dp, w.now);
+    beba_datapath_expire(w.dp, w.now);
     assert_int_equal(w.n_removed, 2);
     assert_int_equal(w.removed[1].cookie, 1);
     assert_int_equal(w.removed[1].reason, OFPRR_IDLE_TIMEOUT);
@@ -278,32 +279,32 @@ static void bundles_happen_at_once_or_not_at_all(void **state)
     assert_int_equal(FLOW(&w, .cookie = 1, .idle_timeout = 7, .flags = OFPFF_SEND_FLOW_REM,
                           .instructions = APPLY(OUT(2))),
                      0);
-    beba_dp_begin(w.dp);
+    beba_datapath_begin(w.dp);
     assert_int_equal(FLOW(&w, .command = OFPFC_DELETE), 0);
     assert_int_equal(FLOW(&w, .priority = 3, .instructions = APPLY(OUT(3))), 0);
     assert_int_equal(ADD_GROUP(&w, .group = 1, .type = OFPGT_ALL), 0);
     assert_int_equal(FLOW(&w, .table = 1, .instructions = APPLY(GROUP(1))), 0);
     assert_int_equal(world_run(&w, "tcp"), 2); /* not yet */
     assert_int_equal(w.n_removed, 0);
-    beba_dp_rollback(w.dp);
+    beba_datapath_rollback(w.dp);
     assert_int_equal(world_run(&w, "tcp"), 2);
     assert_int_equal(flows().n, 1);
     assert_int_equal(w.n_removed, 0);
     assert_int_equal(FLOW(&w, .instructions = APPLY(GROUP(1))),
                      FAILS(OFPET_BAD_ACTION, OFPBAC_BAD_OUT_GROUP));
-    beba_dp_begin(w.dp);
+    beba_datapath_begin(w.dp);
     assert_int_equal(FLOW(&w, .command = OFPFC_DELETE), 0);
     assert_int_equal(FLOW(&w, .priority = 3, .instructions = APPLY(OUT(3))), 0);
-    beba_dp_commit(w.dp);
+    beba_datapath_commit(w.dp);
     assert_int_equal(w.n_removed, 1);
     assert_int_equal(world_run(&w, "tcp"), 3);
-    beba_dp_expire(w.dp, w.now + 100 * WORLD_S);
+    beba_datapath_expire(w.dp, w.now + 100 * WORLD_S);
     assert_int_equal(flows().n, 1);
 }
 
 static void tables_lead_on_and_count(void **state)
 {
-    struct beba_dp_table_stats stats;
+    struct beba_datapath_table_stats stats;
 
     (void)state;
     assert_int_equal(FLOW(&w, .instructions = {.present = BEBA_OF_GOTO | BEBA_OF_METADATA,
@@ -324,10 +325,10 @@ static void tables_lead_on_and_count(void **state)
     }
     assert_int_equal(FLOW(&w, .command = OFPFC_DELETE, .table = 253), 0);
     assert_int_equal(world_run(&w, "udp"), 0);
-    beba_dp_table_stats(w.dp, 9, &stats);
+    beba_datapath_table_stats(w.dp, 9, &stats);
     assert_int_equal(stats.lookups, 4);
     assert_int_equal(stats.matches, 4);
-    beba_dp_table_stats(w.dp, 253, &stats);
+    beba_datapath_table_stats(w.dp, 253, &stats);
     assert_int_equal(stats.lookups, 4);
     assert_int_equal(stats.matches, 3);
 }

@@ -7,26 +7,27 @@
 
 /* --- liveness --------------------------------------------------------------------------------- */
 
-static bool group_live(struct beba_dp_exec *x, uint32_t id, unsigned depth);
+static bool group_live(struct beba_datapath_exec *x, uint32_t id, unsigned depth);
 
 /* A bucket that watches nothing is live. */
-static bool bucket_live(struct beba_dp_exec *x, const struct beba_of_bucket *b, unsigned depth)
+static bool bucket_live(struct beba_datapath_exec *x, const struct beba_of_bucket *b,
+                        unsigned depth)
 {
     if (b->watch_port == OFPP_ANY && b->watch_group == OFPG_ANY)
         return true;
-    if (b->watch_port != OFPP_ANY && beba_dp_port_live(x->dp, b->watch_port))
+    if (b->watch_port != OFPP_ANY && beba_datapath_port_live(x->dp, b->watch_port))
         return true;
     return b->watch_group != OFPG_ANY && group_live(x, b->watch_group, depth + 1);
 }
 
-static const struct beba_group *find_group(struct beba_dp_exec *x, uint32_t id)
+static const struct beba_group *find_group(struct beba_datapath_exec *x, uint32_t id)
 {
     const struct beba_object *o = beba_object_find(&x->dp->groups, id);
 
     return o ? (const struct beba_group *)beba_object_body(o, x->version) : NULL;
 }
 
-static bool group_live(struct beba_dp_exec *x, uint32_t id, unsigned depth)
+static bool group_live(struct beba_datapath_exec *x, uint32_t id, unsigned depth)
 {
     const struct beba_group *g = depth < BEBA_DP_GROUP_DEPTH ? find_group(x, id) : NULL;
 
@@ -39,7 +40,7 @@ static bool group_live(struct beba_dp_exec *x, uint32_t id, unsigned depth)
 /* --- which bucket ----------------------------------------------------------------------------- */
 
 /* What all packets of a connection have alike. Absent fields' words may hold anything. */
-static uint64_t flow_hash(struct beba_dp_exec *x)
+static uint64_t flow_hash(struct beba_datapath_exec *x)
 {
     static const uint8_t fields[] = {
         OFPXMT_OFB_ETH_DST,  OFPXMT_OFB_ETH_SRC,  OFPXMT_OFB_ETH_TYPE, OFPXMT_OFB_VLAN_VID,
@@ -47,7 +48,7 @@ static uint64_t flow_hash(struct beba_dp_exec *x)
         OFPXMT_OFB_IPV6_DST, OFPXMT_OFB_TCP_SRC,  OFPXMT_OFB_TCP_DST,  OFPXMT_OFB_UDP_SRC,
         OFPXMT_OFB_UDP_DST,  OFPXMT_OFB_SCTP_SRC, OFPXMT_OFB_SCTP_DST, OFPXMT_OFB_MPLS_LABEL,
     };
-    const struct beba_key *key = beba_dp_exec_key(x);
+    const struct beba_key *key = beba_datapath_exec_key(x);
     uint64_t h = x->dp->opts.seed;
 
     for (unsigned i = 0; i < sizeof(fields); i++) {
@@ -79,7 +80,7 @@ static uint32_t weighted(const struct beba_group *g, uint64_t h)
 }
 
 /* Draws for a flow until the bucket is live, so that flows of live buckets stay where they are. */
-static uint32_t select_bucket(struct beba_dp_exec *x, const struct beba_group *g)
+static uint32_t select_bucket(struct beba_datapath_exec *x, const struct beba_group *g)
 {
     uint64_t h = flow_hash(x);
 
@@ -95,7 +96,7 @@ static uint32_t select_bucket(struct beba_dp_exec *x, const struct beba_group *g
     return g->n_buckets;
 }
 
-static uint32_t first_live(struct beba_dp_exec *x, const struct beba_group *g)
+static uint32_t first_live(struct beba_datapath_exec *x, const struct beba_group *g)
 {
     uint32_t i = 0;
 
@@ -106,7 +107,7 @@ static uint32_t first_live(struct beba_dp_exec *x, const struct beba_group *g)
 
 /* --- what it does ----------------------------------------------------------------------------- */
 
-static void count(const struct beba_dp_exec *x, struct beba_tally *tally)
+static void count(const struct beba_datapath_exec *x, struct beba_tally *tally)
 {
     const struct beba_packet *p = x->packet;
 
@@ -114,29 +115,29 @@ static void count(const struct beba_dp_exec *x, struct beba_tally *tally)
     beba_count(&tally->bytes, p->wire_len > p->len ? p->wire_len : p->len);
 }
 
-static void run_bucket(struct beba_dp_exec *x, const struct beba_group *g, uint32_t i)
+static void run_bucket(struct beba_datapath_exec *x, const struct beba_group *g, uint32_t i)
 {
-    struct beba_dp_exec copy;
+    struct beba_datapath_exec copy;
     struct beba_packet packet;
 
     count(x, &g->tally[x->worker->index * g->n_buckets + i]);
     if (!g->edits[i])
-        beba_dp_lend(x, &copy);
-    else if (!beba_dp_copy(x, &copy, &packet))
+        beba_datapath_lend(x, &copy);
+    else if (!beba_datapath_copy(x, &copy, &packet))
         return;
     copy.depth = (uint8_t)(x->depth + 1);
     beba_action_set_write(&copy.set, &g->bucket[i].actions);
-    beba_dp_apply_set(&copy);
+    beba_datapath_apply_set(&copy);
     x->went |= copy.went;
 }
 
-void beba_dp_group(struct beba_dp_exec *x, uint32_t id)
+void beba_datapath_group(struct beba_datapath_exec *x, uint32_t id)
 {
     const struct beba_group *g = find_group(x, id);
     uint32_t i = 0;
 
     if (x->depth >= BEBA_DP_GROUP_DEPTH) {
-        beba_dp_drop(x, BEBA_DP_DROP_TOO_DEEP);
+        beba_datapath_drop(x, BEBA_DP_DROP_TOO_DEEP);
         return;
     }
     if (g)
@@ -153,5 +154,5 @@ void beba_dp_group(struct beba_dp_exec *x, uint32_t id)
     if (g && i < g->n_buckets)
         run_bucket(x, g, i);
     else
-        beba_dp_drop(x, BEBA_DP_DROP_GROUP);
+        beba_datapath_drop(x, BEBA_DP_DROP_GROUP);
 }

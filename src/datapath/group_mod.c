@@ -14,33 +14,33 @@ static int refuse(struct beba_of_error *err, uint16_t code, const char *what, ui
     return beba_of_error_set(err, OFPET_GROUP_MOD_FAILED, code, "group %u: %s", group, what);
 }
 
-struct beba_object *beba_dp_find_group(const struct beba_dp *dp, uint32_t group)
+struct beba_object *beba_datapath_find_group(const struct beba_datapath *dp, uint32_t group)
 {
     return beba_object_find(&dp->groups, group);
 }
 
-static struct beba_group *current(const struct beba_dp *dp, uint32_t group)
+static struct beba_group *current(const struct beba_datapath *dp, uint32_t group)
 {
-    return (struct beba_group *)beba_object_current(beba_dp_find_group(dp, group));
+    return (struct beba_group *)beba_object_current(beba_datapath_find_group(dp, group));
 }
 
-void beba_dp_refer(struct beba_dp *dp, const struct beba_of_actions *actions, int by)
+void beba_datapath_refer(struct beba_datapath *dp, const struct beba_of_actions *actions, int by)
 {
     for (uint32_t i = 0; i < actions->n; i++) {
         struct beba_object *o = NULL;
         if (actions->action[i].type == OFPAT_GROUP)
-            o = beba_dp_find_group(dp, actions->action[i].group);
+            o = beba_datapath_find_group(dp, actions->action[i].group);
         if (o)
             o->refs += (uint32_t)by;
     }
 }
 
-static void refer_buckets(struct beba_dp *dp, const struct beba_body *body, int by)
+static void refer_buckets(struct beba_datapath *dp, const struct beba_body *body, int by)
 {
     const struct beba_group *g = (const struct beba_group *)body;
 
     for (uint32_t i = 0; i < g->n_buckets; i++)
-        beba_dp_refer(dp, &g->bucket[i].actions, by);
+        beba_datapath_refer(dp, &g->bucket[i].actions, by);
 }
 
 static void free_group(struct beba_body *body)
@@ -53,7 +53,7 @@ static void free_group(struct beba_body *body)
     free(g);
 }
 
-void beba_groups_init(struct beba_dp *dp)
+void beba_groups_init(struct beba_datapath *dp)
 {
     dp->groups.free_body = free_group;
     dp->groups.refer = refer_buckets;
@@ -67,7 +67,7 @@ static bool edits(const struct beba_of_actions *actions)
     return false;
 }
 
-static struct beba_group *make(const struct beba_dp *dp, const struct beba_of_group_mod *mod)
+static struct beba_group *make(const struct beba_datapath *dp, const struct beba_of_group_mod *mod)
 {
     struct beba_group *g = calloc(1, sizeof(*g));
     size_t n = mod->n_buckets ? mod->n_buckets : 1;
@@ -95,10 +95,11 @@ static struct beba_group *make(const struct beba_dp *dp, const struct beba_of_gr
 /* --- checks ------------------------------------------------------------------------------------
  */
 
-static bool leads_to(const struct beba_dp *dp, const struct beba_of_bucket *bucket, uint32_t n,
-                     uint32_t group, unsigned depth);
+static bool leads_to(const struct beba_datapath *dp, const struct beba_of_bucket *bucket,
+                     uint32_t n, uint32_t group, unsigned depth);
 
-static bool group_leads_to(const struct beba_dp *dp, uint32_t from, uint32_t group, unsigned depth)
+static bool group_leads_to(const struct beba_datapath *dp, uint32_t from, uint32_t group,
+                           unsigned depth)
 {
     const struct beba_group *g = current(dp, from);
 
@@ -106,8 +107,8 @@ static bool group_leads_to(const struct beba_dp *dp, uint32_t from, uint32_t gro
 }
 
 /* That groups lead to groups has been checked for all that are there, so it ends. */
-static bool leads_to(const struct beba_dp *dp, const struct beba_of_bucket *bucket, uint32_t n,
-                     uint32_t group, unsigned depth)
+static bool leads_to(const struct beba_datapath *dp, const struct beba_of_bucket *bucket,
+                     uint32_t n, uint32_t group, unsigned depth)
 {
     if (depth > BEBA_DP_GROUP_DEPTH)
         return true;
@@ -124,7 +125,7 @@ static bool port_can_be(uint32_t port)
     return port == OFPP_ANY || port == OFPP_LOCAL || (port && port < OFPP_MAX);
 }
 
-static int check_bucket(struct beba_dp *dp, const struct beba_of_group_mod *mod,
+static int check_bucket(struct beba_datapath *dp, const struct beba_of_group_mod *mod,
                         const struct beba_of_bucket *b, struct beba_of_error *err)
 {
     if (!port_can_be(b->watch_port) ||
@@ -139,7 +140,8 @@ static int check_bucket(struct beba_dp *dp, const struct beba_of_group_mod *mod,
     return beba_check_set(dp, &b->actions, BEBA_CHECK_BUCKET, err);
 }
 
-static int check(struct beba_dp *dp, const struct beba_of_group_mod *mod, struct beba_of_error *err)
+static int check(struct beba_datapath *dp, const struct beba_of_group_mod *mod,
+                 struct beba_of_error *err)
 {
     if (mod->group > OFPG_MAX)
         return refuse(err, OFPGMFC_INVALID_GROUP, "no number for a group", mod->group);
@@ -162,7 +164,7 @@ static int check(struct beba_dp *dp, const struct beba_of_group_mod *mod, struct
 /* --- mods --------------------------------------------------------------------------------------
  */
 
-static int set(struct beba_dp *dp, const struct beba_of_group_mod *mod, uint64_t now,
+static int set(struct beba_datapath *dp, const struct beba_of_group_mod *mod, uint64_t now,
                struct beba_of_error *err)
 {
     bool there = current(dp, mod->group);
@@ -184,7 +186,7 @@ static int set(struct beba_dp *dp, const struct beba_of_group_mod *mod, uint64_t
     return 0;
 }
 
-static bool is_chained(const struct beba_dp *dp, uint32_t group)
+static bool is_chained(const struct beba_datapath *dp, uint32_t group)
 {
     uint64_t cursor = 0;
     const struct beba_object *o;
@@ -198,14 +200,14 @@ static bool is_chained(const struct beba_dp *dp, uint32_t group)
     return false;
 }
 
-static int delete_one(struct beba_dp *dp, uint32_t group, uint64_t now)
+static int delete_one(struct beba_datapath *dp, uint32_t group, uint64_t now)
 {
-    if (beba_dp_find_group(dp, group)->refs && beba_flows_remove_group(dp, group, now))
+    if (beba_datapath_find_group(dp, group)->refs && beba_flows_remove_group(dp, group, now))
         return -ENOMEM;
     return beba_object_set(dp, &dp->groups, group, NULL, now);
 }
 
-static int remove_them(struct beba_dp *dp, const struct beba_of_group_mod *mod, uint64_t now,
+static int remove_them(struct beba_datapath *dp, const struct beba_of_group_mod *mod, uint64_t now,
                        struct beba_of_error *err)
 {
     uint64_t cursor = 0;
@@ -225,8 +227,8 @@ static int remove_them(struct beba_dp *dp, const struct beba_of_group_mod *mod, 
     return r ? refuse(err, OFPGMFC_OUT_OF_GROUPS, "out of memory", mod->group) : 0;
 }
 
-int beba_dp_group_mod(struct beba_dp *dp, const struct beba_of_group_mod *mod, uint64_t now,
-                      struct beba_of_error *err)
+int beba_datapath_group_mod(struct beba_datapath *dp, const struct beba_of_group_mod *mod,
+                            uint64_t now, struct beba_of_error *err)
 {
     size_t n = dp->n_changes;
     int r;
@@ -234,5 +236,5 @@ int beba_dp_group_mod(struct beba_dp *dp, const struct beba_of_group_mod *mod, u
     if (mod->command > OFPGC_DELETE)
         return refuse(err, OFPGMFC_BAD_COMMAND, "no such command", mod->group);
     r = mod->command == OFPGC_DELETE ? remove_them(dp, mod, now, err) : set(dp, mod, now, err);
-    return beba_dp_end(dp, n, r);
+    return beba_datapath_end(dp, n, r);
 }

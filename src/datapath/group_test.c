@@ -27,12 +27,12 @@ static uint64_t port_came(unsigned i, enum beba_field_id field)
     return v;
 }
 
-static struct beba_dp_group group(uint32_t id)
+static struct beba_datapath_group group(uint32_t id)
 {
-    struct beba_dp_group g = {0};
+    struct beba_datapath_group g = {0};
     uint64_t cursor = 0;
 
-    while (beba_dp_group_next(w.dp, &cursor, w.now, &g))
+    while (beba_datapath_group_next(w.dp, &cursor, w.now, &g))
         if (g.group == id)
             return g;
     fail_msg("no group %u", id);
@@ -63,7 +63,7 @@ static void all_makes_copies(void **state)
     assert_int_equal(port_came(2, BEBA_F_UDP_DST), 53); /* nor does the list see them */
     assert_int_equal(group(1).packets, 1);
     assert_int_equal(group(1).ref_count, 1);
-    beba_dp_bucket_stats(w.dp, 1, 1, &packets, &bytes);
+    beba_datapath_bucket_stats(w.dp, 1, 1, &packets, &bytes);
     assert_int_equal(packets, 1);
     assert_int_equal(bytes, w.packet.len);
 }
@@ -143,7 +143,7 @@ static void fast_failover_takes_the_first_that_lives(void **state)
     assert_int_equal(world_run(&w, "udp"), 3);
     world_port(&w, 3, OFPPC_PORT_DOWN, true);
     assert_int_equal(world_run(&w, "udp"), 4);
-    beba_dp_port_del(w.dp, 4);
+    beba_datapath_port_del(w.dp, 4);
     assert_int_equal(world_run(&w, "udp"), 0);
     assert_int_equal(world_drops(&w, BEBA_DP_DROP_GROUP), 1);
     world_port(&w, 2, 0, true);
@@ -234,7 +234,7 @@ static unsigned send_for(unsigned n, uint64_t apart)
 
 static void meters_drop_what_is_too_much(void **state)
 {
-    struct beba_dp_meter m;
+    struct beba_datapath_meter m;
     uint64_t cursor = 0, packets, bytes;
 
     (void)state;
@@ -245,13 +245,13 @@ static void meters_drop_what_is_too_much(void **state)
     assert_int_equal(send_for(30, 0), 10);                     /* the burst */
     w.now += WORLD_S;                                          /* full again, not more */
     assert_int_equal(send_for(1000, WORLD_S / 1000), 10 + 99); /* 100 a second of 1000 */
-    assert_true(beba_dp_meter_next(w.dp, &cursor, w.now, &m));
+    assert_true(beba_datapath_meter_next(w.dp, &cursor, w.now, &m));
     assert_int_equal(m.packets, 1030);
     assert_int_equal(m.flow_count, 1);
-    beba_dp_band_stats(w.dp, 1, 0, &packets, &bytes);
+    beba_datapath_band_stats(w.dp, 1, 0, &packets, &bytes);
     assert_int_equal(packets, 1030 - 119);
     assert_int_equal(world_drops(&w, BEBA_DP_DROP_METER), 1030 - 119);
-    assert_false(beba_dp_meter_next(w.dp, &cursor, w.now, &m));
+    assert_false(beba_datapath_meter_next(w.dp, &cursor, w.now, &m));
 }
 
 static void meters_count_bits(void **state)

@@ -7,7 +7,7 @@
 
 enum { NS_PER_S = 1000000000 };
 
-int beba_heap_reserve(struct beba_dp *dp)
+int beba_heap_reserve(struct beba_datapath *dp)
 {
     if (beba_list_add(&dp->heap, NULL))
         return -ENOMEM;
@@ -15,12 +15,12 @@ int beba_heap_reserve(struct beba_dp *dp)
     return 0;
 }
 
-static struct beba_entry *at(const struct beba_dp *dp, size_t i)
+static struct beba_entry *at(const struct beba_datapath *dp, size_t i)
 {
     return dp->heap.item[i - 1];
 }
 
-static void place(struct beba_dp *dp, size_t i, struct beba_entry *e)
+static void place(struct beba_datapath *dp, size_t i, struct beba_entry *e)
 {
     dp->heap.item[i - 1] = e;
     e->heap_at = (uint32_t)i;
@@ -31,7 +31,7 @@ static uint64_t due_hard(const struct beba_entry *e)
     return e->hard ? e->installed + e->hard * (uint64_t)NS_PER_S : UINT64_MAX;
 }
 
-static void sift(struct beba_dp *dp, size_t i, struct beba_entry *e)
+static void sift(struct beba_datapath *dp, size_t i, struct beba_entry *e)
 {
     size_t n = dp->heap.n;
 
@@ -51,7 +51,7 @@ static void sift(struct beba_dp *dp, size_t i, struct beba_entry *e)
     place(dp, i, e);
 }
 
-static uint64_t due(const struct beba_dp *dp, const struct beba_entry *e)
+static uint64_t due(const struct beba_datapath *dp, const struct beba_entry *e)
 {
     uint64_t packets, bytes, used, idle, hard = due_hard(e);
 
@@ -62,7 +62,7 @@ static uint64_t due(const struct beba_dp *dp, const struct beba_entry *e)
     return idle < hard ? idle : hard;
 }
 
-void beba_heap_add(struct beba_dp *dp, struct beba_entry *e)
+void beba_heap_add(struct beba_datapath *dp, struct beba_entry *e)
 {
     if (!e->idle && !e->hard)
         return;
@@ -70,7 +70,7 @@ void beba_heap_add(struct beba_dp *dp, struct beba_entry *e)
     sift(dp, ++dp->heap.n, e);
 }
 
-void beba_heap_remove(struct beba_dp *dp, struct beba_entry *e)
+void beba_heap_remove(struct beba_datapath *dp, struct beba_entry *e)
 {
     struct beba_entry *last;
     size_t i = e->heap_at;
@@ -83,7 +83,7 @@ void beba_heap_remove(struct beba_dp *dp, struct beba_entry *e)
         sift(dp, i, last);
 }
 
-int beba_heap_expire(struct beba_dp *dp, uint64_t now)
+int beba_heap_expire(struct beba_datapath *dp, uint64_t now)
 {
     while (dp->heap.n && at(dp, 1)->due <= now) {
         struct beba_entry *e = at(dp, 1);

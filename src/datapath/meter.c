@@ -63,7 +63,7 @@ static uint32_t measure(struct beba_meter *m, uint64_t now, uint64_t bytes)
     return chosen;
 }
 
-bool beba_dp_meter(struct beba_dp_exec *x, uint32_t id)
+bool beba_datapath_meter(struct beba_datapath_exec *x, uint32_t id)
 {
     const struct beba_object *o = beba_object_find(&x->dp->meters, id);
     struct beba_meter *m = o ? (struct beba_meter *)beba_object_body(o, x->version) : NULL;
@@ -83,12 +83,13 @@ bool beba_dp_meter(struct beba_dp_exec *x, uint32_t id)
     if (band == m->n_bands)
         return true;
     if (m->band[band].type == OFPMBT_DROP) {
-        beba_dp_drop(x, BEBA_DP_DROP_METER);
+        beba_datapath_drop(x, BEBA_DP_DROP_METER);
         return false;
     }
-    if (beba_dp_exec_get(x, (enum beba_of_field)OFPXMT_OFB_IP_DSCP, &dscp))
-        beba_dp_exec_set(x, (enum beba_of_field)OFPXMT_OFB_IP_DSCP,
-                         beba_u128(0, remark(dscp.lo, m->band[band].prec_level)), beba_u128(0, 63));
+    if (beba_datapath_exec_get(x, (enum beba_of_field)OFPXMT_OFB_IP_DSCP, &dscp))
+        beba_datapath_exec_set(x, (enum beba_of_field)OFPXMT_OFB_IP_DSCP,
+                               beba_u128(0, remark(dscp.lo, m->band[band].prec_level)),
+                               beba_u128(0, 63));
     return true;
 }
 
@@ -100,14 +101,14 @@ static int refuse(struct beba_of_error *err, uint16_t code, const char *what, ui
     return beba_of_error_set(err, OFPET_METER_MOD_FAILED, code, "meter %u: %s", meter, what);
 }
 
-struct beba_object *beba_dp_find_meter(const struct beba_dp *dp, uint32_t meter)
+struct beba_object *beba_datapath_find_meter(const struct beba_datapath *dp, uint32_t meter)
 {
     return beba_object_find(&dp->meters, meter);
 }
 
-static bool is_there(const struct beba_dp *dp, uint32_t meter)
+static bool is_there(const struct beba_datapath *dp, uint32_t meter)
 {
-    return beba_object_current(beba_dp_find_meter(dp, meter));
+    return beba_object_current(beba_datapath_find_meter(dp, meter));
 }
 
 static void free_meter(struct beba_body *body)
@@ -115,7 +116,7 @@ static void free_meter(struct beba_body *body)
     free(body);
 }
 
-void beba_meters_init(struct beba_dp *dp)
+void beba_meters_init(struct beba_datapath *dp)
 {
     dp->meters.free_body = free_meter;
 }
@@ -160,7 +161,7 @@ static int check(const struct beba_of_meter_mod *mod, struct beba_of_error *err)
     return 0;
 }
 
-static int set(struct beba_dp *dp, const struct beba_of_meter_mod *mod, uint64_t now,
+static int set(struct beba_datapath *dp, const struct beba_of_meter_mod *mod, uint64_t now,
                struct beba_of_error *err)
 {
     bool there = is_there(dp, mod->meter);
@@ -182,7 +183,7 @@ static int set(struct beba_dp *dp, const struct beba_of_meter_mod *mod, uint64_t
     return 0;
 }
 
-static int delete_one(struct beba_dp *dp, const struct beba_object *o, uint64_t now)
+static int delete_one(struct beba_datapath *dp, const struct beba_object *o, uint64_t now)
 {
     uint32_t id = o->id;
 
@@ -191,7 +192,7 @@ static int delete_one(struct beba_dp *dp, const struct beba_object *o, uint64_t 
     return beba_object_set(dp, &dp->meters, id, NULL, now);
 }
 
-static int remove_them(struct beba_dp *dp, const struct beba_of_meter_mod *mod, uint64_t now,
+static int remove_them(struct beba_datapath *dp, const struct beba_of_meter_mod *mod, uint64_t now,
                        struct beba_of_error *err)
 {
     uint64_t cursor = 0;
@@ -204,13 +205,13 @@ static int remove_them(struct beba_dp *dp, const struct beba_of_meter_mod *mod, 
     } else if (!mod->meter || mod->meter > OFPM_MAX) {
         return refuse(err, OFPMMFC_INVALID_METER, "no number for a meter", mod->meter);
     } else if (is_there(dp, mod->meter)) {
-        r = delete_one(dp, beba_dp_find_meter(dp, mod->meter), now);
+        r = delete_one(dp, beba_datapath_find_meter(dp, mod->meter), now);
     }
     return r ? refuse(err, OFPMMFC_UNKNOWN, "out of memory", mod->meter) : 0;
 }
 
-int beba_dp_meter_mod(struct beba_dp *dp, const struct beba_of_meter_mod *mod, uint64_t now,
-                      struct beba_of_error *err)
+int beba_datapath_meter_mod(struct beba_datapath *dp, const struct beba_of_meter_mod *mod,
+                            uint64_t now, struct beba_of_error *err)
 {
     size_t n = dp->n_changes;
     int r;
@@ -218,5 +219,5 @@ int beba_dp_meter_mod(struct beba_dp *dp, const struct beba_of_meter_mod *mod, u
     if (mod->command > OFPMC_DELETE)
         return refuse(err, OFPMMFC_BAD_COMMAND, "no such command", mod->meter);
     r = mod->command == OFPMC_DELETE ? remove_them(dp, mod, now, err) : set(dp, mod, now, err);
-    return beba_dp_end(dp, n, r);
+    return beba_datapath_end(dp, n, r);
 }

@@ -31,7 +31,7 @@ struct beba_body *beba_object_current(const struct beba_object *o)
     return o ? beba_object_body(o, BEBA_NOT_REMOVED - 1) : NULL;
 }
 
-static void refer(struct beba_dp *dp, const struct beba_body *body, int by)
+static void refer(struct beba_datapath *dp, const struct beba_body *body, int by)
 {
     struct beba_objects *objects = body->object->objects;
 
@@ -60,7 +60,7 @@ static void put_in(struct beba_objects *objects, struct beba_object *o)
     atomic_store_explicit(at, o, memory_order_release);
 }
 
-static void take_object_out(struct beba_dp *dp, struct beba_object *o)
+static void take_object_out(struct beba_datapath *dp, struct beba_object *o)
 {
     struct beba_object *_Atomic *at = &o->objects->head[o->id % BEBA_OBJECT_HEADS];
     struct beba_object *here;
@@ -69,15 +69,15 @@ static void take_object_out(struct beba_dp *dp, struct beba_object *o)
         at = &here->next;
     atomic_store_explicit(at, atomic_load_explicit(&o->next, memory_order_relaxed),
                           memory_order_release);
-    beba_dp_later(dp, free, o);
+    beba_datapath_later(dp, free, o);
 }
 
-static int add_body(struct beba_dp *dp, struct beba_object *o, struct beba_body *body)
+static int add_body(struct beba_datapath *dp, struct beba_object *o, struct beba_body *body)
 {
-    if (beba_dp_note(dp, BEBA_CHANGE_BODY_ADDED, body))
+    if (beba_datapath_note(dp, BEBA_CHANGE_BODY_ADDED, body))
         return -ENOMEM;
     body->object = o;
-    body->life.added = beba_dp_next_version(dp);
+    body->life.added = beba_datapath_next_version(dp);
     atomic_store_explicit(&body->life.removed, BEBA_NOT_REMOVED, memory_order_relaxed);
     atomic_store_explicit(&body->next, atomic_load_explicit(&o->body, memory_order_relaxed),
                           memory_order_relaxed);
@@ -86,11 +86,12 @@ static int add_body(struct beba_dp *dp, struct beba_object *o, struct beba_body 
     return 0;
 }
 
-static int remove_body(struct beba_dp *dp, struct beba_body *body)
+static int remove_body(struct beba_datapath *dp, struct beba_body *body)
 {
-    if (beba_dp_note(dp, BEBA_CHANGE_BODY_REMOVED, body))
+    if (beba_datapath_note(dp, BEBA_CHANGE_BODY_REMOVED, body))
         return -ENOMEM;
-    atomic_store_explicit(&body->life.removed, beba_dp_next_version(dp), memory_order_relaxed);
+    atomic_store_explicit(&body->life.removed, beba_datapath_next_version(dp),
+                          memory_order_relaxed);
     refer(dp, body, -1);
     return 0;
 }
@@ -107,7 +108,7 @@ static struct beba_object *new_object(struct beba_objects *objects, uint32_t id)
     return o;
 }
 
-int beba_object_set(struct beba_dp *dp, struct beba_objects *objects, uint32_t id,
+int beba_object_set(struct beba_datapath *dp, struct beba_objects *objects, uint32_t id,
                     struct beba_body *body, uint64_t now)
 {
     struct beba_object *o = beba_object_find(objects, id);
@@ -139,19 +140,19 @@ fail:
     return -ENOMEM;
 }
 
-void beba_body_unadd(struct beba_dp *dp, struct beba_body *body)
+void beba_body_unadd(struct beba_datapath *dp, struct beba_body *body)
 {
     atomic_store_explicit(&body->life.removed, body->life.added, memory_order_relaxed);
     refer(dp, body, -1);
 }
 
-void beba_body_unremove(struct beba_dp *dp, struct beba_body *body)
+void beba_body_unremove(struct beba_datapath *dp, struct beba_body *body)
 {
     atomic_store_explicit(&body->life.removed, BEBA_NOT_REMOVED, memory_order_relaxed);
     refer(dp, body, 1);
 }
 
-void beba_body_take_out(struct beba_dp *dp, struct beba_body *body)
+void beba_body_take_out(struct beba_datapath *dp, struct beba_body *body)
 {
     struct beba_object *o = body->object;
     struct beba_body *_Atomic *at = &o->body;
@@ -161,7 +162,7 @@ void beba_body_take_out(struct beba_dp *dp, struct beba_body *body)
         at = &here->next;
     atomic_store_explicit(at, atomic_load_explicit(&body->next, memory_order_relaxed),
                           memory_order_release);
-    beba_dp_later(dp, free_body, body);
+    beba_datapath_later(dp, free_body, body);
     if (!atomic_load_explicit(&o->body, memory_order_relaxed))
         take_object_out(dp, o);
 }

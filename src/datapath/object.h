@@ -6,7 +6,7 @@
 
 #include "datapath/entry.h"
 
-struct beba_dp;
+struct beba_datapath;
 
 struct beba_body {
     struct beba_lifetime life;
@@ -30,7 +30,7 @@ struct beba_objects {
     struct beba_object *_Atomic head[BEBA_OBJECT_HEADS];
     uint32_t n;                                /* control: with a current body */
     void (*free_body)(struct beba_body *body); /* what is in it, and it */
-    void (*refer)(struct beba_dp *dp, const struct beba_body *body, int by); /* or NULL */
+    void (*refer)(struct beba_datapath *dp, const struct beba_body *body, int by); /* or NULL */
 };
 
 struct beba_object *beba_object_find(const struct beba_objects *objects, uint32_t id);
@@ -41,11 +41,11 @@ struct beba_body *beba_object_current(const struct beba_object *o);
 
 /* Makes body what the object with that number is from the next version on, removing what it was;
  * NULL: it is removed. now: for a new one. Noted. 0 or -ENOMEM; body is freed then. */
-int beba_object_set(struct beba_dp *dp, struct beba_objects *objects, uint32_t id,
+int beba_object_set(struct beba_datapath *dp, struct beba_objects *objects, uint32_t id,
                     struct beba_body *body, uint64_t now);
-void beba_body_unadd(struct beba_dp *dp, struct beba_body *body);
-void beba_body_unremove(struct beba_dp *dp, struct beba_body *body);
-void beba_body_take_out(struct beba_dp *dp, struct beba_body *body); /* and free, later */
+void beba_body_unadd(struct beba_datapath *dp, struct beba_body *body);
+void beba_body_unremove(struct beba_datapath *dp, struct beba_body *body);
+void beba_body_take_out(struct beba_datapath *dp, struct beba_body *body); /* and free, later */
 void beba_objects_free(struct beba_objects *objects);
 
 /* The next object with a current body from *cursor on, 0 at first; NULL at the end. */

@@ -5,7 +5,7 @@
 
 #include "datapath/dp.h"
 
-static const struct beba_dp_port *find_port(const struct beba_ports *ports, uint32_t port)
+static const struct beba_datapath_port *find_port(const struct beba_ports *ports, uint32_t port)
 {
     if (port < BEBA_LOW_PORTS)
         return ports->low[port] ? &ports->port[ports->low[port] - 1] : NULL;
@@ -15,19 +15,19 @@ static const struct beba_dp_port *find_port(const struct beba_ports *ports, uint
     return NULL;
 }
 
-static const struct beba_ports *ports_of(const struct beba_dp *dp)
+static const struct beba_ports *ports_of(const struct beba_datapath *dp)
 {
     return atomic_load_explicit(&dp->ports, memory_order_acquire);
 }
 
-const struct beba_dp_port *beba_dp_port(const struct beba_dp *dp, uint32_t port)
+const struct beba_datapath_port *beba_datapath_port(const struct beba_datapath *dp, uint32_t port)
 {
     return find_port(ports_of(dp), port);
 }
 
-bool beba_dp_port_live(const struct beba_dp *dp, uint32_t port)
+bool beba_datapath_port_live(const struct beba_datapath *dp, uint32_t port)
 {
-    const struct beba_dp_port *p = beba_dp_port(dp, port);
+    const struct beba_datapath_port *p = beba_datapath_port(dp, port);
 
     return p && p->up && !(p->config & OFPPC_PORT_DOWN);
 }
@@ -43,16 +43,16 @@ static void index_ports(struct beba_ports *ports)
             ports->low[ports->port[i].port] = (uint16_t)(i + 1);
 }
 
-static void publish(struct beba_dp *dp, struct beba_ports *ports)
+static void publish(struct beba_datapath *dp, struct beba_ports *ports)
 {
     struct beba_ports *old = atomic_load_explicit(&dp->ports, memory_order_relaxed);
 
     index_ports(ports);
     atomic_store_explicit(&dp->ports, ports, memory_order_release);
-    beba_dp_later(dp, free, old);
+    beba_datapath_later(dp, free, old);
 }
 
-static struct beba_ports *copy_ports(const struct beba_dp *dp)
+static struct beba_ports *copy_ports(const struct beba_datapath *dp)
 {
     struct beba_ports *ports = malloc(sizeof(*ports));
 
@@ -61,10 +61,10 @@ static struct beba_ports *copy_ports(const struct beba_dp *dp)
     return ports;
 }
 
-int beba_dp_port_set(struct beba_dp *dp, const struct beba_dp_port *port)
+int beba_datapath_port_set(struct beba_datapath *dp, const struct beba_datapath_port *port)
 {
     struct beba_ports *ports;
-    const struct beba_dp_port *old;
+    const struct beba_datapath_port *old;
 
     if (!port->port || (port->port >= OFPP_MAX && port->port != OFPP_LOCAL))
         return -EINVAL;
@@ -81,10 +81,10 @@ int beba_dp_port_set(struct beba_dp *dp, const struct beba_dp_port *port)
     return 0;
 }
 
-void beba_dp_port_del(struct beba_dp *dp, uint32_t port)
+void beba_datapath_port_del(struct beba_datapath *dp, uint32_t port)
 {
     struct beba_ports *ports = copy_ports(dp);
-    const struct beba_dp_port *old = ports ? find_port(ports, port) : NULL;
+    const struct beba_datapath_port *old = ports ? find_port(ports, port) : NULL;
 
     if (!old) {
         free(ports);
@@ -96,18 +96,18 @@ void beba_dp_port_del(struct beba_dp *dp, uint32_t port)
 
 /* --- packet-ins [7.4.1] ----------------------------------------------------------------------- */
 
-static void add_oxm(struct beba_dp_packet_in *in, unsigned field, uint64_t value)
+static void add_oxm(struct beba_datapath_packet_in *in, unsigned field, uint64_t value)
 {
     in->match.oxm[in->match.n++] =
         (struct beba_of_oxm){.field = (uint8_t)field, .value = beba_u128(0, value)};
 }
 
-void beba_dp_packet_in(struct beba_dp_exec *x, uint8_t reason, uint16_t max_len)
+void beba_datapath_packet_in(struct beba_datapath_exec *x, uint8_t reason, uint16_t max_len)
 {
     const struct beba_packet *p = x->packet;
     struct beba_of_oxm oxm[BEBA_OF_N_FIELDS];
-    const struct beba_key *key = beba_dp_exec_key(x);
-    struct beba_dp_packet_in in = {
+    const struct beba_key *key = beba_datapath_exec_key(x);
+    struct beba_datapath_packet_in in = {
         .packet = p,
         .reason = reason,
         .table = x->table,
@@ -115,10 +115,10 @@ void beba_dp_packet_in(struct beba_dp_exec *x, uint8_t reason, uint16_t max_len)
         .max_len = max_len,
         .match.oxm = oxm,
     };
-    const struct beba_dp_port *from = beba_dp_port(x->dp, x->in_port);
+    const struct beba_datapath_port *from = beba_datapath_port(x->dp, x->in_port);
 
     if (reason == OFPR_NO_MATCH && from && from->config & OFPPC_NO_PACKET_IN) {
-        beba_dp_drop(x, BEBA_DP_DROP_MISS);
+        beba_datapath_drop(x, BEBA_DP_DROP_MISS);
         return;
     }
     add_oxm(&in, OFPXMT_OFB_IN_PORT, x->in_port);
@@ -139,26 +139,26 @@ void beba_dp_packet_in(struct beba_dp_exec *x, uint8_t reason, uint16_t max_len)
 
 /* --- output ----------------------------------------------------------------------------------- */
 
-static void send(struct beba_dp_exec *x, const struct beba_dp_port *port)
+static void send(struct beba_datapath_exec *x, const struct beba_datapath_port *port)
 {
     if (!port || !port->up || port->config & (OFPPC_PORT_DOWN | OFPPC_NO_FWD)) {
-        beba_dp_drop(x, BEBA_DP_DROP_PORT);
+        beba_datapath_drop(x, BEBA_DP_DROP_PORT);
         return;
     }
-    if (!beba_dp_may_copy(x))
+    if (!beba_datapath_may_copy(x))
         return;
     x->went = true;
     x->worker->sink.output(x->worker->sink.arg, port->port, x->packet->queue, x->packet);
 }
 
 /* Standard ports: all but LOCAL; those that may not be sent to are no loss. */
-static void flood(struct beba_dp_exec *x)
+static void flood(struct beba_datapath_exec *x)
 {
     const struct beba_ports *ports = ports_of(x->dp);
     bool any = false;
 
     for (uint32_t i = 0; i < ports->n; i++) {
-        const struct beba_dp_port *port = &ports->port[i];
+        const struct beba_datapath_port *port = &ports->port[i];
         if (port->port == x->in_port || port->port == OFPP_LOCAL || !port->up ||
             port->config & (OFPPC_PORT_DOWN | OFPPC_NO_FWD))
             continue;
@@ -166,26 +166,26 @@ static void flood(struct beba_dp_exec *x)
         any = true;
     }
     if (!any)
-        beba_dp_drop(x, BEBA_DP_DROP_PORT);
+        beba_datapath_drop(x, BEBA_DP_DROP_PORT);
 }
 
-static void to_tables(struct beba_dp_exec *x)
+static void to_tables(struct beba_datapath_exec *x)
 {
-    struct beba_dp_exec copy;
+    struct beba_datapath_exec copy;
     struct beba_packet packet;
 
     if (!x->packet_out) {
-        beba_dp_drop(x, BEBA_DP_DROP_PORT);
+        beba_datapath_drop(x, BEBA_DP_DROP_PORT);
         return;
     }
-    if (!beba_dp_copy(x, &copy, &packet))
+    if (!beba_datapath_copy(x, &copy, &packet))
         return;
     copy.packet_out = false;
-    beba_dp_pipeline(&copy, 0);
+    beba_datapath_pipeline(&copy, 0);
     x->went = true;
 }
 
-void beba_dp_output(struct beba_dp_exec *x, uint32_t port, uint16_t max_len)
+void beba_datapath_output(struct beba_datapath_exec *x, uint32_t port, uint16_t max_len)
 {
     switch (port) {
     case OFPP_FLOOD:
@@ -193,17 +193,17 @@ void beba_dp_output(struct beba_dp_exec *x, uint32_t port, uint16_t max_len)
         flood(x);
         return;
     case OFPP_CONTROLLER:
-        if (beba_dp_may_copy(x))
-            beba_dp_packet_in(x, x->reason, max_len);
+        if (beba_datapath_may_copy(x))
+            beba_datapath_packet_in(x, x->reason, max_len);
         return;
     case OFPP_TABLE:
         to_tables(x);
         return;
     case OFPP_IN_PORT:
-        send(x, beba_dp_port(x->dp, x->in_port));
+        send(x, beba_datapath_port(x->dp, x->in_port));
         return;
     default:
         /* Back where it came from a packet goes by IN_PORT only. */
-        send(x, port == x->in_port ? NULL : beba_dp_port(x->dp, port));
+        send(x, port == x->in_port ? NULL : beba_datapath_port(x->dp, port));
     }
 }

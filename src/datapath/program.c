@@ -17,11 +17,11 @@ struct beba_table_program {
     char name[];
 };
 
-static struct beba_table_program *program_at(struct beba_dp *dp, uint8_t table)
+static struct beba_table_program *program_at(struct beba_datapath *dp, uint8_t table)
 {
     if (table >= BEBA_DP_TABLES)
         return NULL;
-    return atomic_load_explicit(&beba_dp_stateful(dp)->program[table], memory_order_acquire);
+    return atomic_load_explicit(&beba_datapath_stateful(dp)->program[table], memory_order_acquire);
 }
 
 /* Loading ------------------------------------------------------------------------------------ */
@@ -35,7 +35,7 @@ static void free_program(void *arg)
     free(p);
 }
 
-static int check_place(struct beba_dp *dp, const struct beba_dp_program_opts *opts,
+static int check_place(struct beba_datapath *dp, const struct beba_datapath_program_opts *opts,
                        struct beba_error *err)
 {
     uint8_t next = opts->next ? opts->next : (uint8_t)(opts->table + 1);
@@ -46,28 +46,29 @@ static int check_place(struct beba_dp *dp, const struct beba_dp_program_opts *op
                               opts->table, next);
     if (program_at(dp, opts->table))
         return 0;
-    if (beba_dp_stateful_table(dp, opts->table) || beba_table_has_entries(dp, opts->table)) {
+    if (beba_datapath_stateful_table(dp, opts->table) || beba_table_has_entries(dp, opts->table)) {
         beba_error_set(err, -EBUSY, "table %u has %s", opts->table,
-                       beba_dp_stateful_table(dp, opts->table) ? "states" : "entries");
+                       beba_datapath_stateful_table(dp, opts->table) ? "states" : "entries");
         beba_error_hint(err, "give another table, or empty this one");
         return -EBUSY;
     }
     return 0;
 }
 
-static void publish(struct beba_dp *dp, uint8_t table, struct beba_table_program *p)
+static void publish(struct beba_datapath *dp, uint8_t table, struct beba_table_program *p)
 {
-    _Atomic(struct beba_table_program *) *place = &beba_dp_stateful(dp)->program[table];
+    _Atomic(struct beba_table_program *) *place = &beba_datapath_stateful(dp)->program[table];
     struct beba_table_program *old = atomic_load(place);
 
     atomic_store_explicit(place, p, memory_order_release);
-    beba_dp_set_stateful_table(dp, table, p != NULL);
+    beba_datapath_set_stateful_table(dp, table, p != NULL);
     if (old)
-        beba_dp_defer(dp, free_program, old);
+        beba_datapath_defer(dp, free_program, old);
 }
 
-int beba_dp_program_load(struct beba_dp *dp, const struct beba_dp_program_opts *opts,
-                         struct beba_program *program, struct beba_error *err)
+int beba_datapath_program_load(struct beba_datapath *dp,
+                               const struct beba_datapath_program_opts *opts,
+                               struct beba_program *program, struct beba_error *err)
 {
     const char *name = opts->name ? opts->name : "";
     struct beba_table_program *p;
@@ -89,7 +90,7 @@ int beba_dp_program_load(struct beba_dp *dp, const struct beba_dp_program_opts *
     return 0;
 }
 
-int beba_dp_program_unload(struct beba_dp *dp, uint8_t table)
+int beba_datapath_program_unload(struct beba_datapath *dp, uint8_t table)
 {
     if (!program_at(dp, table))
         return -ENOENT;
@@ -97,7 +98,7 @@ int beba_dp_program_unload(struct beba_dp *dp, uint8_t table)
     return 0;
 }
 
-const char *beba_dp_program_name(struct beba_dp *dp, uint8_t table)
+const char *beba_datapath_program_name(struct beba_datapath *dp, uint8_t table)
 {
     const struct beba_table_program *p = program_at(dp, table);
 
@@ -123,8 +124,8 @@ void beba_programs_expire(struct beba_stateful *s, uint64_t now)
     }
 }
 
-void beba_dp_program_events(struct beba_dp *dp, uint8_t table,
-                            void (*fn)(void *arg, uint64_t time, const char *text), void *arg)
+void beba_datapath_program_events(struct beba_datapath *dp, uint8_t table,
+                                  void (*fn)(void *arg, uint64_t time, const char *text), void *arg)
 {
     struct beba_table_program *p = program_at(dp, table);
     bool more = p != NULL;
@@ -145,26 +146,26 @@ void beba_dp_program_events(struct beba_dp *dp, uint8_t table,
 /* Packets ------------------------------------------------------------------------------------ */
 
 /* Sends what the program mirrored. */
-static void send_copy(struct beba_dp_exec *x, struct beba_machine *m, uint32_t i)
+static void send_copy(struct beba_datapath_exec *x, struct beba_machine *m, uint32_t i)
 {
     struct beba_packet packet = *x->packet;
-    struct beba_dp_exec copy;
+    struct beba_datapath_exec copy;
     const uint8_t *data;
     uint32_t port;
 
-    if (!beba_dp_may_copy(x))
+    if (!beba_datapath_may_copy(x))
         return;
     beba_machine_copy(m, i, &port, &data, &packet.len);
     packet.data = (uint8_t *)(uintptr_t)data; /* only sent */
     packet.headroom = packet.tailroom = 0;
     beba_packet_parse(&packet);
-    beba_dp_lend(x, &copy);
+    beba_datapath_lend(x, &copy);
     copy.packet = &packet;
     copy.stale = true;
-    beba_dp_output(&copy, port, 0);
+    beba_datapath_output(&copy, port, 0);
 }
 
-enum beba_program_way beba_dp_run_program(struct beba_dp_exec *x, uint8_t *table)
+enum beba_program_way beba_datapath_run_program(struct beba_datapath_exec *x, uint8_t *table)
 {
     const struct beba_table_program *p = program_at(x->dp, *table);
     struct beba_machine_result r;
@@ -187,16 +188,17 @@ enum beba_program_way beba_dp_run_program(struct beba_dp_exec *x, uint8_t *table
         return BEBA_PROGRAM_GOES_ON;
     }
     if (r.verdict == BEBA_MACHINE_DROP)
-        beba_dp_drop(x, BEBA_DP_DROP_PROGRAM);
+        beba_datapath_drop(x, BEBA_DP_DROP_PROGRAM);
     else
-        beba_dp_output(x, r.port, OFPCML_NO_BUFFER);
+        beba_datapath_output(x, r.port, OFPCML_NO_BUFFER);
     return BEBA_PROGRAM_ENDED;
 }
 
 /* Statistics --------------------------------------------------------------------------------- */
 
 /* What says at least what the filter says. */
-static bool passes(const struct beba_dp_flow_filter *filter, const struct beba_dp_flow *flow)
+static bool passes(const struct beba_datapath_flow_filter *filter,
+                   const struct beba_datapath_flow *flow)
 {
     struct beba_key value, mask, want, of;
     const struct beba_of_actions *apply = &flow->instructions->apply;
@@ -216,14 +218,14 @@ static bool passes(const struct beba_dp_flow_filter *filter, const struct beba_d
 }
 
 static bool show_rule(struct beba_table_program *p, uint8_t table, uint32_t i,
-                      const struct beba_dp_flow_filter *filter,
-                      bool (*fn)(void *arg, const struct beba_dp_flow *flow), void *arg)
+                      const struct beba_datapath_flow_filter *filter,
+                      bool (*fn)(void *arg, const struct beba_datapath_flow *flow), void *arg)
 {
     struct beba_machine_rule rule;
     struct beba_of_action output = {.type = OFPAT_OUTPUT};
     struct beba_of_instructions instructions = {.table = p->next};
     struct beba_of_match match = {.oxm = rule.match};
-    struct beba_dp_flow flow = {
+    struct beba_datapath_flow flow = {
         .table = table,
         .priority = (uint16_t)(i < UINT16_MAX ? UINT16_MAX - i : 1),
         .cookie = i,
@@ -251,9 +253,10 @@ static bool show_rule(struct beba_table_program *p, uint8_t table, uint32_t i,
     return !passes(filter, &flow) || fn(arg, &flow);
 }
 
-bool beba_dp_program_flows(struct beba_dp *dp, uint8_t table,
-                           const struct beba_dp_flow_filter *filter, uint64_t *cursor,
-                           bool (*fn)(void *arg, const struct beba_dp_flow *flow), void *arg)
+bool beba_datapath_program_flows(struct beba_datapath *dp, uint8_t table,
+                                 const struct beba_datapath_flow_filter *filter, uint64_t *cursor,
+                                 bool (*fn)(void *arg, const struct beba_datapath_flow *flow),
+                                 void *arg)
 {
     struct beba_table_program *p = program_at(dp, table);
     uint32_t n = p ? beba_machine_rules(p->machine) : 0;
@@ -264,7 +267,7 @@ bool beba_dp_program_flows(struct beba_dp *dp, uint8_t table,
     return true;
 }
 
-uint32_t beba_dp_program_rules(struct beba_dp *dp, uint8_t table)
+uint32_t beba_datapath_program_rules(struct beba_datapath *dp, uint8_t table)
 {
     const struct beba_table_program *p = program_at(dp, table);
 

@@ -11,16 +11,17 @@ enum beba_program_way {
     BEBA_PROGRAM_ENDED,
 };
 /* Runs the packet at *table, if that has a program. */
-enum beba_program_way beba_dp_run_program(struct beba_dp_exec *x, uint8_t *table);
-/* Calls fn for its rules from *cursor on, as beba_dp_flows does for entries. */
-bool beba_dp_program_flows(struct beba_dp *dp, uint8_t table,
-                           const struct beba_dp_flow_filter *filter, uint64_t *cursor,
-                           bool (*fn)(void *arg, const struct beba_dp_flow *flow), void *arg);
-uint32_t beba_dp_program_rules(struct beba_dp *dp, uint8_t table); /* 0: no program */
+enum beba_program_way beba_datapath_run_program(struct beba_datapath_exec *x, uint8_t *table);
+/* Calls fn for its rules from *cursor on, as beba_datapath_flows does for entries. */
+bool beba_datapath_program_flows(struct beba_datapath *dp, uint8_t table,
+                                 const struct beba_datapath_flow_filter *filter, uint64_t *cursor,
+                                 bool (*fn)(void *arg, const struct beba_datapath_flow *flow),
+                                 void *arg);
+uint32_t beba_datapath_program_rules(struct beba_datapath *dp, uint8_t table); /* 0: no program */
 
-BEBA_INLINE bool beba_table_has_entries(const struct beba_dp *dp, uint8_t table)
+BEBA_INLINE bool beba_table_has_entries(const struct beba_datapath *dp, uint8_t table)
 {
-    const struct beba_table *t = beba_dp_table(dp, table);
+    const struct beba_table *t = beba_datapath_table(dp, table);
 
     return t && t->entries.n;
 }

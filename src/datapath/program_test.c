@@ -20,8 +20,8 @@
 enum { PORTS = 4, MOST = 64 };
 
 struct fixture {
-    struct beba_dp *dp;
-    struct beba_dp_worker *worker;
+    struct beba_datapath *dp;
+    struct beba_datapath_worker *worker;
     uint64_t now;
     unsigned n_out, n_in;
     uint32_t out[MOST], queue[MOST];
@@ -43,7 +43,7 @@ static void note_output(void *arg, uint32_t port, uint32_t queue, const struct b
     memcpy(f->frame, packet->data, packet->len);
 }
 
-static void note_in(void *arg, const struct beba_dp_packet_in *in)
+static void note_in(void *arg, const struct beba_datapath_packet_in *in)
 {
     struct fixture *f = arg;
 
@@ -64,17 +64,18 @@ static void note_event(void *arg, uint64_t time, const char *text)
 static int setup(void **state)
 {
     struct fixture *f = calloc(1, sizeof(*f));
-    const struct beba_dp_sink sink = {.arg = f, .output = note_output, .packet_in = note_in};
+    const struct beba_datapath_sink sink = {.arg = f, .output = note_output, .packet_in = note_in};
     struct beba_error err = {0};
 
     assert_non_null(f);
     urcu_qsbr_register_thread();
     f->now = 1700000000 * SECOND;
-    if (beba_dp_new(&(struct beba_dp_opts){.n_workers = 2}, &f->dp, &err))
+    if (beba_datapath_new(&(struct beba_datapath_opts){.n_workers = 2}, &f->dp, &err))
         fail_msg("%s", err.what);
-    f->worker = beba_dp_worker(f->dp, 0, &sink);
+    f->worker = beba_datapath_worker(f->dp, 0, &sink);
     for (uint32_t i = 1; i <= PORTS; i++)
-        assert_int_equal(beba_dp_port_set(f->dp, &(struct beba_dp_port){.port = i, .up = true}), 0);
+        assert_int_equal(
+            beba_datapath_port_set(f->dp, &(struct beba_datapath_port){.port = i, .up = true}), 0);
     *state = f;
     return 0;
 }
@@ -83,7 +84,7 @@ static int teardown(void **state)
 {
     struct fixture *f = *state;
 
-    beba_dp_free(f->dp);
+    beba_datapath_free(f->dp);
     free(f);
     urcu_qsbr_unregister_thread();
     return 0;
@@ -105,8 +106,8 @@ static int load(struct fixture *f, uint8_t table, const char *text)
 {
     struct beba_program *program = compile(text);
     struct beba_error err = {0};
-    int rc = beba_dp_program_load(
-        f->dp, &(struct beba_dp_program_opts){.table = table, .name = "test"}, program, &err);
+    int rc = beba_datapath_program_load(
+        f->dp, &(struct beba_datapath_program_opts){.table = table, .name = "test"}, program, &err);
 
     if (rc) {
         assert_true(err.what[0] != 0);
@@ -129,7 +130,7 @@ static int add(struct fixture *f, uint8_t table, uint32_t port, uint8_t next,
                                                     .table = next,
                                                     .apply = {1, &action}}};
 
-    return beba_dp_flow_mod(f->dp, &mod, f->now, err);
+    return beba_datapath_flow_mod(f->dp, &mod, f->now, err);
 }
 
 static unsigned udp(struct fixture *f, uint32_t src, uint16_t dport)
@@ -149,7 +150,7 @@ static unsigned udp(struct fixture *f, uint32_t src, uint16_t dport)
     packet.in_port = packet.in_phy_port = 1;
     packet.now = f->now;
     beba_packet_parse(&packet);
-    beba_dp_run(f->worker, &list, 1);
+    beba_datapath_run(f->worker, &list, 1);
     urcu_qsbr_quiescent_state();
     return f->n_out - before;
 }
@@ -158,7 +159,7 @@ static uint64_t dropped(struct fixture *f)
 {
     uint64_t drops[BEBA_DP_N_DROPS];
 
-    beba_dp_drops(f->dp, drops);
+    beba_datapath_drops(f->dp, drops);
     return drops[BEBA_DP_DROP_PROGRAM];
 }
 
@@ -185,8 +186,8 @@ static void programs_run_before_entries(void **state)
     struct fixture *f = *state;
 
     assert_int_equal(load(f, 0, knocking), 0);
-    assert_string_equal(beba_dp_program_name(f->dp, 0), "test");
-    assert_null(beba_dp_program_name(f->dp, 1));
+    assert_string_equal(beba_datapath_program_name(f->dp, 0), "test");
+    assert_null(beba_datapath_program_name(f->dp, 1));
     assert_int_equal(add(f, 1, 2, 0, NULL), 0);
     assert_int_equal(udp(f, 7, 22), 0);
     udp(f, 7, 1111);
@@ -197,7 +198,7 @@ static void programs_run_before_entries(void **state)
     assert_int_equal(udp(f, 8, 22), 0);
     f->now += 61 * SECOND;
     assert_int_equal(udp(f, 7, 22), 0);
-    beba_dp_expire(f->dp, f->now);
+    beba_datapath_expire(f->dp, f->now);
 }
 
 static void programs_run_after_entries_and_after_each_other(void **state)
@@ -245,7 +246,7 @@ static void entries_see_what_programs_wrote(void **state)
 
     mod.match = (struct beba_of_match){3, needs};
     assert_int_equal(load(f, 0, "machine a { always { udp.dst = 4242; mirror(2); pass } }\n"), 0);
-    assert_int_equal(beba_dp_flow_mod(f->dp, &mod, f->now, NULL), 0);
+    assert_int_equal(beba_datapath_flow_mod(f->dp, &mod, f->now, NULL), 0);
     assert_int_equal(udp(f, 7, 1), 2);
     assert_int_equal(f->out[0], 2);
     assert_int_equal(f->out[1], 3);
@@ -259,12 +260,12 @@ static void events_are_told(void **state)
     assert_int_equal(add(f, 0, 0, 3, NULL), 0);
     udp(f, 0x0a000007, 1111);
     udp(f, 0x0a000007, 2222);
-    beba_dp_program_events(f->dp, 3, note_event, f);
+    beba_datapath_program_events(f->dp, 3, note_event, f);
     assert_int_equal(f->n_events, 1);
     assert_non_null(strstr(f->event, "opened"));
     assert_non_null(strstr(f->event, "10.0.0.7"));
-    beba_dp_program_events(f->dp, 3, note_event, f);
-    beba_dp_program_events(f->dp, 4, note_event, f);
+    beba_datapath_program_events(f->dp, 3, note_event, f);
+    beba_datapath_program_events(f->dp, 4, note_event, f);
     assert_int_equal(f->n_events, 1);
 }
 
@@ -279,7 +280,7 @@ struct shown {
     } rule[16];
 };
 
-static bool show(void *arg, const struct beba_dp_flow *flow)
+static bool show(void *arg, const struct beba_datapath_flow *flow)
 {
     struct shown *s = arg;
 
@@ -300,11 +301,11 @@ static bool show(void *arg, const struct beba_dp_flow *flow)
 static void rules_are_shown_as_entries(void **state)
 {
     struct fixture *f = *state;
-    struct beba_dp_flow_filter all = {
+    struct beba_datapath_flow_filter all = {
         .table = OFPTT_ALL, .out_port = OFPP_ANY, .out_group = OFPG_ANY};
-    struct beba_dp_flow_filter filter = all;
+    struct beba_datapath_flow_filter filter = all;
     struct beba_of_oxm oxm = {.field = OFPXMT_OFB_UDP_DST, .value = {0, 22}, .mask = {0, 0xffff}};
-    struct beba_dp_table_stats stats;
+    struct beba_datapath_table_stats stats;
     struct shown s = {0};
     uint64_t cursor = 0;
 
@@ -314,7 +315,7 @@ static void rules_are_shown_as_entries(void **state)
     udp(f, 7, 1111);
     udp(f, 7, 2222);
     udp(f, 7, 22);
-    assert_true(beba_dp_flows(f->dp, &all, f->now, &cursor, show, &s));
+    assert_true(beba_datapath_flows(f->dp, &all, f->now, &cursor, show, &s));
     assert_int_equal(s.n, 8);
     assert_string_equal(s.rule[0].name, "-");
     assert_string_equal(s.rule[1].name, "knock: on udp.dst == 1111");
@@ -332,7 +333,7 @@ static void rules_are_shown_as_entries(void **state)
     assert_int_equal(s.rule[5].present, BEBA_OF_GOTO);
     assert_true(s.rule[5].priority < s.rule[1].priority);
     assert_string_equal(s.rule[7].name, "-");
-    beba_dp_table_stats(f->dp, 2, &stats);
+    beba_datapath_table_stats(f->dp, 2, &stats);
     assert_int_equal(stats.active, 6);
     assert_string_equal(stats.name, "test");
     assert_int_equal(stats.lookups, 3);
@@ -341,11 +342,11 @@ static void rules_are_shown_as_entries(void **state)
     filter.table = 2;
     s = (struct shown){0};
     cursor = 0;
-    assert_true(beba_dp_flows(f->dp, &filter, f->now, &cursor, show, &s));
+    assert_true(beba_datapath_flows(f->dp, &filter, f->now, &cursor, show, &s));
     assert_int_equal(s.n, 1);
     s = (struct shown){.stop_at = 1}; /* one at a time */
     cursor = 0;
-    while (!beba_dp_flows(f->dp, &all, f->now, &cursor, show, &s))
+    while (!beba_datapath_flows(f->dp, &all, f->now, &cursor, show, &s))
         s.stop_at = s.n + 1;
     assert_int_equal(s.n, 8);
 }
@@ -365,13 +366,15 @@ static void tables_of_programs_are_read_only(void **state)
     assert_int_equal(err.type, OFPET_FLOW_MOD_FAILED);
     assert_int_equal(err.code, OFPFMFC_EPERM);
     assert_int_not_equal(
-        beba_dp_state_mod(f->dp,
-                          &(struct beba_of_state_mod){
-                              .command = BEBA_STATEFUL_TABLE_CONFIG, .table = 2, .stateful = true},
-                          f->now, &err),
+        beba_datapath_state_mod(f->dp,
+                                &(struct beba_of_state_mod){.command = BEBA_STATEFUL_TABLE_CONFIG,
+                                                            .table = 2,
+                                                            .stateful = true},
+                                f->now, &err),
         0);
-    assert_int_equal(beba_dp_flow_mod(f->dp, &clear, f->now, &err), 0); /* what can be deleted */
-    assert_non_null(beba_dp_program_name(f->dp, 2));
+    assert_int_equal(beba_datapath_flow_mod(f->dp, &clear, f->now, &err),
+                     0); /* what can be deleted */
+    assert_non_null(beba_datapath_program_name(f->dp, 2));
 }
 
 static void programs_need_a_free_table_and_one_behind(void **state)
@@ -383,10 +386,10 @@ static void programs_need_a_free_table_and_one_behind(void **state)
     assert_int_equal(load(f, 3, knocking), -EBUSY);
     assert_int_equal(load(f, BEBA_DP_TABLES - 1, knocking), -EINVAL);
     struct beba_program *program = compile(knocking);
-    assert_int_equal(beba_dp_program_load(f->dp,
-                                          &(struct beba_dp_program_opts){.table = 9, .next = 9},
-                                          program, &err),
-                     -EINVAL);
+    assert_int_equal(
+        beba_datapath_program_load(
+            f->dp, &(struct beba_datapath_program_opts){.table = 9, .next = 9}, program, &err),
+        -EINVAL);
     beba_program_free(program);
 }
 
@@ -399,8 +402,8 @@ static void programs_are_replaced_and_unloaded(void **state)
     assert_int_equal(udp(f, 7, 1), 0);
     assert_int_equal(load(f, 0, "machine a { always { pass } }\n"), 0);
     assert_int_equal(udp(f, 7, 1), 1);
-    assert_int_equal(beba_dp_program_unload(f->dp, 0), 0);
-    assert_int_equal(beba_dp_program_unload(f->dp, 0), -ENOENT);
+    assert_int_equal(beba_datapath_program_unload(f->dp, 0), 0);
+    assert_int_equal(beba_datapath_program_unload(f->dp, 0), -ENOENT);
     assert_int_equal(udp(f, 7, 1), 0); /* an empty table */
     assert_int_equal(add(f, 0, 0, 1, NULL), 0);
     assert_int_equal(udp(f, 7, 1), 1);
@@ -417,7 +420,7 @@ static void ignore_output(void *arg, uint32_t port, uint32_t queue,
 
 struct thread {
     pthread_t id;
-    struct beba_dp_worker *worker;
+    struct beba_datapath_worker *worker;
     uint64_t now;
 };
 
@@ -436,7 +439,7 @@ static void *run_many(void *arg)
             break;
         packet.in_port = 1;
         packet.now = t->now;
-        beba_dp_run(t->worker, &list, 1);
+        beba_datapath_run(t->worker, &list, 1);
         urcu_qsbr_quiescent_state();
     }
     urcu_qsbr_unregister_thread();
@@ -455,9 +458,9 @@ static void workers_share_the_flows(void **state)
                           "  always { n += 1; if n % 10 == 9 { output(2) } drop } }\n"),
                      0);
     for (unsigned i = 0; i < 2; i++) {
-        const struct beba_dp_sink sink = {.arg = &sent[i], .output = ignore_output};
+        const struct beba_datapath_sink sink = {.arg = &sent[i], .output = ignore_output};
 
-        t[i] = (struct thread){.worker = beba_dp_worker(f->dp, i, &sink), .now = f->now};
+        t[i] = (struct thread){.worker = beba_datapath_worker(f->dp, i, &sink), .now = f->now};
         assert_int_equal(pthread_create(&t[i].id, NULL, run_many, &t[i]), 0);
     }
     urcu_qsbr_thread_offline();

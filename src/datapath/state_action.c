@@ -8,7 +8,7 @@
 
 /* What an action changes. */
 struct target {
-    struct beba_dp_exec *x;
+    struct beba_datapath_exec *x;
     struct beba_stateful *s;
     const struct beba_state_config *config;
     struct beba_state_table *table;
@@ -19,10 +19,10 @@ struct target {
 };
 
 /* False when the table is not enabled: then actions do nothing. */
-static bool find_target(struct target *t, struct beba_dp_exec *x, uint8_t table)
+static bool find_target(struct target *t, struct beba_datapath_exec *x, uint8_t table)
 {
     t->x = x;
-    t->s = beba_dp_stateful(x->dp);
+    t->s = beba_datapath_stateful(x->dp);
     t->config = beba_state_enabled(t->s, table);
     t->has_key = false;
     if (!t->config)
@@ -46,14 +46,14 @@ static void find_key(struct target *t, uint8_t bit, const struct beba_of_scope *
             return;
         scope = &made;
     }
-    t->has_key = beba_state_scope_key(scope, beba_dp_exec_key(t->x), &t->key);
+    t->has_key = beba_state_scope_key(scope, beba_datapath_exec_key(t->x), &t->key);
 }
 
 static void tell(struct target *t, uint8_t table, uint32_t old, uint32_t mask,
                  const struct beba_state_regs *regs)
 {
-    const struct beba_dp_sink *sink = &t->x->worker->sink;
-    struct beba_dp_state_change change = {
+    const struct beba_datapath_sink *sink = &t->x->worker->sink;
+    struct beba_datapath_state_change change = {
         .table = table, .old_state = old, .mask = mask, .key_len = t->key_len};
 
     change.new_state = regs->state;
@@ -62,7 +62,7 @@ static void tell(struct target *t, uint8_t table, uint32_t old, uint32_t mask,
     sink->state_changed(sink->arg, &change);
 }
 
-static void set_state(struct beba_dp_exec *x, const struct beba_of_action *a)
+static void set_state(struct beba_datapath_exec *x, const struct beba_of_action *a)
 {
     const struct beba_state_change_of change = {
         a->set_state.state,         a->set_state.mask,         a->set_state.hard_rollback,
@@ -95,7 +95,7 @@ static void set_state(struct beba_dp_exec *x, const struct beba_of_action *a)
         tell(&t, a->set_state.table, old, a->set_state.mask, &copy);
 }
 
-static void inc_state(struct beba_dp_exec *x, const struct beba_of_action *a)
+static void inc_state(struct beba_datapath_exec *x, const struct beba_of_action *a)
 {
     static const struct beba_of_scope none;
     struct beba_state_hold hold;
@@ -115,15 +115,15 @@ static void inc_state(struct beba_dp_exec *x, const struct beba_of_action *a)
     }
 }
 
-static void set_global_state(struct beba_dp_exec *x, const struct beba_of_action *a)
+static void set_global_state(struct beba_datapath_exec *x, const struct beba_of_action *a)
 {
-    _Atomic uint32_t *global = beba_dp_global(x->dp);
+    _Atomic uint32_t *global = beba_datapath_global(x->dp);
     uint32_t mask = a->set_global_state.mask, old = atomic_load(global), new;
 
     do
         new = (old & ~mask) | (a->set_global_state.value & mask);
     while (!atomic_compare_exchange_weak(global, &old, new));
-    beba_key_set(beba_dp_exec_key(x), BEBA_OF_GLOBAL_STATE, beba_u128(0, new));
+    beba_key_set(beba_datapath_exec_key(x), BEBA_OF_GLOBAL_STATE, beba_u128(0, new));
 }
 
 /* Data variables ----------------------------------------------------------------------------- */
@@ -235,7 +235,7 @@ static bool change_vars(struct target *t, const struct beba_of_action *a, struct
     return true;
 }
 
-static void set_data_var(struct beba_dp_exec *x, const struct beba_of_action *a)
+static void set_data_var(struct beba_datapath_exec *x, const struct beba_of_action *a)
 {
     struct beba_state_hold hold;
     struct places places;
@@ -259,7 +259,7 @@ static void set_data_var(struct beba_dp_exec *x, const struct beba_of_action *a)
 
 /* The source is as it is now, of the entry by which the packet came into its table: what rewrites
  * of its headers, by this action among others, do not change. */
-static void write_context(struct beba_dp_exec *x, const struct beba_of_action *a)
+static void write_context(struct beba_datapath_exec *x, const struct beba_of_action *a)
 {
     enum beba_of_field field = a->write_context.field;
     struct beba_state_regs regs = {0};
@@ -287,10 +287,10 @@ static void write_context(struct beba_dp_exec *x, const struct beba_of_action *a
     mask = beba_key_places[field].width > 64
                ? beba_u128(beba_mask64(beba_key_places[field].width - 64u), ~0ull)
                : beba_u128(0, beba_mask64(beba_key_places[field].width));
-    beba_dp_exec_set(x, field, beba_state_value(field, value), mask);
+    beba_datapath_exec_set(x, field, beba_state_value(field, value), mask);
 }
 
-void beba_stateful_action(struct beba_dp_exec *x, const struct beba_of_action *a)
+void beba_stateful_action(struct beba_datapath_exec *x, const struct beba_of_action *a)
 {
     switch (a->beba) {
     case BEBA_ACT_SET_STATE:

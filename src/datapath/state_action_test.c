@@ -74,7 +74,7 @@ static void global_state_changes_are_seen_by_the_next_table(void **state)
          .next = 4);
     FLOW(f, .table = 4, .match = {IS(BEBA_OF_GLOBAL_STATE, 0xf)}, .apply = {OUT(1)});
     assert_int_equal(udp(f, 8, a_to_b), 1);
-    assert_int_equal(beba_dp_global_state(f->dp), 0xf);
+    assert_int_equal(beba_datapath_global_state(f->dp), 0xf);
 }
 
 static void idle_timers_are_held_by_lookups_only(void **state)
@@ -348,7 +348,7 @@ static void operands_are_flow_and_global_variables_fields_and_constants(void **s
         ALU(1, BEBA_ALU_SUM, GDV, 3, HF, 1, GDV, 7), ALU(1, BEBA_ALU_SUB, GDV, 4, GDV, 3, NUM, 255),
         ALU(1, BEBA_ALU_SUM, GDV, 5, HF, 2, NUM, 1),  /* a field that is not there */
         ALU(1, BEBA_ALU_SUM, GDV, 6, HF, 7, NUM, 1)); /* a header field never set */
-    beba_dp_global_vars(f->dp, 1, g);
+    beba_datapath_global_vars(f->dp, 1, g);
     assert_int_equal(only(f, 1).regs.var[5], 0x0100000a);
     assert_int_equal(g[3], 2100);
     assert_int_equal(g[4], 2100 - 255);
@@ -357,7 +357,7 @@ static void operands_are_flow_and_global_variables_fields_and_constants(void **s
     /* the mean goes to a global variable, the constant stays one */
     ACT(f, a_to_b, ALU(1, BEBA_ALU_AVG, GDV, 0, HF, 1, GDV, 1),
         ALU(1, BEBA_ALU_AVG, GDV, 2, HF, 1, NUM, 9));
-    beba_dp_global_vars(f->dp, 1, g);
+    beba_datapath_global_vars(f->dp, 1, g);
     assert_int_equal(g[0], 1);
     assert_int_equal(g[1], 2000000);
     assert_int_equal(g[2], 1);
@@ -552,7 +552,7 @@ enum { ROUNDS = 20000 };
 struct thread {
     pthread_t id;
     struct fixture *f;
-    struct beba_dp_worker *worker;
+    struct beba_datapath_worker *worker;
 };
 
 static void ignore_output(void *arg, uint32_t port, uint32_t queue,
@@ -574,7 +574,7 @@ static void *run_many(void *arg)
 
         if (i % 64 == 0)
             build(t->f, &frame, 1, 100, a, 4);
-        beba_dp_run(t->worker, &packet, 1);
+        beba_datapath_run(t->worker, &packet, 1);
         urcu_qsbr_quiescent_state();
     }
     urcu_qsbr_unregister_thread();
@@ -585,36 +585,36 @@ static void *run_many(void *arg)
  * controller changes the table. */
 static void workers_lose_no_update(void **state)
 {
-    static const struct beba_dp_sink sink = {.output = ignore_output};
+    static const struct beba_datapath_sink sink = {.output = ignore_output};
     struct fixture f;
     struct thread t[2];
     uint32_t g[BEBA_GLOBAL_DATA_VARS];
 
     (void)state;
     urcu_qsbr_register_thread();
-    start(&f, &(struct beba_dp_opts){.n_workers = 2, .max_flows = 1000});
+    start(&f, &(struct beba_datapath_opts){.n_workers = 2, .max_flows = 1000});
     make_stateful(&f, 0, IP_KEY, IP_KEY);
     FLOW(&f, .apply = {INC(0), ALU(0, BEBA_ALU_SUM, FDV, 1, FDV, 1, NUM, 1),
                        ALU(0, BEBA_ALU_SUM, GDV, 2, GDV, 2, NUM, 1), OUT(1)});
     for (unsigned i = 0; i < 2; i++) {
-        t[i] = (struct thread){.f = &f, .worker = beba_dp_worker(f.dp, i, &sink)};
+        t[i] = (struct thread){.f = &f, .worker = beba_datapath_worker(f.dp, i, &sink)};
         assert_int_equal(pthread_create(&t[i].id, NULL, run_many, &t[i]), 0);
     }
     for (uint8_t i = 0; i < 200; i++) {
         assert_int_equal(set_condition(&f, 0, i % 8, i % 6, FDV, 0, GDV, 0), 0);
         assert_int_equal(set_header_field(&f, 0, i % 8, BEBA_OF_PKT_LEN), 0);
-        beba_dp_expire(f.dp, f.now);
+        beba_datapath_expire(f.dp, f.now);
         assert_in_range(stored(&f, 0).n, 0, 1);
     }
     urcu_qsbr_thread_offline();
     for (unsigned i = 0; i < 2; i++)
         pthread_join(t[i].id, NULL);
     urcu_qsbr_thread_online();
-    beba_dp_global_vars(f.dp, 0, g);
+    beba_datapath_global_vars(f.dp, 0, g);
     assert_int_equal(only(&f, 0).state, 2 * ROUNDS);
     assert_int_equal(only(&f, 0).regs.var[1], 2 * ROUNDS);
     assert_int_equal(g[2], 2 * ROUNDS);
-    beba_dp_free(f.dp);
+    beba_datapath_free(f.dp);
     urcu_qsbr_unregister_thread();
 }
 

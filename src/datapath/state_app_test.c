@@ -130,7 +130,7 @@ static void sticky_load_balancing(void **state)
         FLOW(f, .match = {ETH_OF_IP, IS(OFPXMT_OFB_IP_PROTO, 6), IS(BEBA_OF_STATE, i + 2)},
              .apply = {server[1], server[2]});
     }
-    assert_int_equal(beba_dp_group_mod(f->dp, &group, f->now, &err), 0);
+    assert_int_equal(beba_datapath_group_mod(f->dp, &group, f->now, &err), 0);
     FLOW(f, .match = {ETH_OF_IP, IS(OFPXMT_OFB_IP_PROTO, 6), IS(BEBA_OF_STATE, 0)},
          .apply = {{.type = OFPAT_GROUP, .group = 1}});
     for (uint16_t c = 0; c < 40; c++) {
@@ -275,7 +275,7 @@ static void dynamic_nat(void **state)
         build(f, &frame, 1, 100, a, 4);
         frame.packet.metadata = metadata;
         packet = &frame.packet;
-        beba_dp_run(f->worker, &packet, 1);
+        beba_datapath_run(f->worker, &packet, 1);
     }
     assert_int_equal(f->n_out, 1);
     assert_int_equal(sent(f, BEBA_F_IP4_SRC), 0x01000001);
@@ -304,11 +304,11 @@ static void packets_generated_by_state(void **state)
     struct beba_of_error err;
 
     make_stateful(f, 0, SCOPE(OFPXMT_OFB_ETH_SRC), SCOPE(OFPXMT_OFB_ETH_SRC));
-    assert_int_equal(beba_dp_template_mod(f->dp, &mod, &err), 0);
+    assert_int_equal(beba_datapath_template_mod(f->dp, &mod, &err), 0);
     FLOW(f, .apply = {INC(0), OUT(2)});
     flow_mod.priority = 1;
     flow_mod.match = (struct beba_of_match){1, &third};
-    assert_int_equal(beba_dp_flow_mod(f->dp, &flow_mod, f->now, &err), 0);
+    assert_int_equal(beba_datapath_flow_mod(f->dp, &flow_mod, f->now, &err), 0);
     assert_int_equal(ether(f, 4, 1, 5), 1);
     assert_int_equal(ether(f, 4, 1, 5), 1);
     assert_int_equal(ether(f, 4, 1, 5), 2); /* also to where it came from */

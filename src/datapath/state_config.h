@@ -46,7 +46,7 @@ struct beba_templates {
 };
 
 struct beba_stateful {
-    struct beba_dp *dp;
+    struct beba_datapath *dp;
     _Atomic(struct beba_state_config *) config[BEBA_STATE_TABLES]; /* NULL: never configured */
     struct beba_state_table table[BEBA_STATE_TABLES];
     struct beba_state_globals globals[BEBA_STATE_TABLES];
@@ -75,7 +75,7 @@ void beba_programs_expire(struct beba_stateful *s, uint64_t now);
 
 /* The value of one operand; false: NULL. regs: of the entry; has_key: the scope in force gave a key
  * (without one, flow variables are NULL). */
-bool beba_state_operand(struct beba_dp_exec *x, const struct beba_state_config *c,
+bool beba_state_operand(struct beba_datapath_exec *x, const struct beba_state_config *c,
                         const struct beba_state_globals *g, uint8_t type, uint8_t id, bool has_key,
                         const struct beba_state_regs *regs, uint32_t *out);
 

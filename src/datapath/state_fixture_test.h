@@ -27,8 +27,8 @@
 enum { MOST = 256, PORTS = 8, HEADROOM = 128 };
 
 struct fixture {
-    struct beba_dp *dp;
-    struct beba_dp_worker *worker;
+    struct beba_datapath *dp;
+    struct beba_datapath_worker *worker;
     uint64_t now;
     unsigned n_out; /* sent: to which ports, and the last frame */
     uint32_t out[MOST];
@@ -36,7 +36,7 @@ struct fixture {
     uint32_t frame_len;
     unsigned n_in; /* packet-ins */
     unsigned n_changed;
-    struct beba_dp_state_change changed;
+    struct beba_datapath_state_change changed;
 };
 
 static void note_output(void *arg, uint32_t port, uint32_t queue, const struct beba_packet *packet)
@@ -50,13 +50,13 @@ static void note_output(void *arg, uint32_t port, uint32_t queue, const struct b
     memcpy(f->frame, packet->data, packet->len);
 }
 
-static void note_packet_in(void *arg, const struct beba_dp_packet_in *in)
+static void note_packet_in(void *arg, const struct beba_datapath_packet_in *in)
 {
     (void)in;
     ((struct fixture *)arg)->n_in++;
 }
 
-static void note_changed(void *arg, const struct beba_dp_state_change *change)
+static void note_changed(void *arg, const struct beba_datapath_state_change *change)
 {
     struct fixture *f = arg;
 
@@ -64,20 +64,21 @@ static void note_changed(void *arg, const struct beba_dp_state_change *change)
     f->changed = *change;
 }
 
-static void start(struct fixture *f, const struct beba_dp_opts *opts)
+static void start(struct fixture *f, const struct beba_datapath_opts *opts)
 {
-    const struct beba_dp_sink sink = {.arg = f,
-                                      .output = note_output,
-                                      .packet_in = note_packet_in,
-                                      .state_changed = note_changed};
+    const struct beba_datapath_sink sink = {.arg = f,
+                                            .output = note_output,
+                                            .packet_in = note_packet_in,
+                                            .state_changed = note_changed};
     struct beba_error err = {0};
 
     *f = (struct fixture){.now = 1700000000 * SECOND};
-    if (beba_dp_new(opts, &f->dp, &err))
+    if (beba_datapath_new(opts, &f->dp, &err))
         fail_msg("%s", err.what);
-    f->worker = beba_dp_worker(f->dp, 0, &sink);
+    f->worker = beba_datapath_worker(f->dp, 0, &sink);
     for (uint32_t i = 1; i <= PORTS; i++)
-        assert_int_equal(beba_dp_port_set(f->dp, &(struct beba_dp_port){.port = i, .up = true}), 0);
+        assert_int_equal(
+            beba_datapath_port_set(f->dp, &(struct beba_datapath_port){.port = i, .up = true}), 0);
 }
 
 static int setup(void **state)
@@ -86,7 +87,7 @@ static int setup(void **state)
 
     assert_non_null(f);
     urcu_qsbr_register_thread();
-    start(f, &(struct beba_dp_opts){.n_workers = 1, .max_flows = 1000, .seed = 7});
+    start(f, &(struct beba_datapath_opts){.n_workers = 1, .max_flows = 1000, .seed = 7});
     *state = f;
     return 0;
 }
@@ -95,7 +96,7 @@ static int teardown(void **state)
 {
     struct fixture *f = *state;
 
-    beba_dp_free(f->dp);
+    beba_datapath_free(f->dp);
     free(f);
     urcu_qsbr_unregister_thread();
     return 0;
@@ -108,7 +109,7 @@ static int refused(struct fixture *f, const struct beba_of_state_mod *mod)
 {
     struct beba_of_error err = {0};
 
-    if (!beba_dp_state_mod(f->dp, mod, f->now, &err))
+    if (!beba_datapath_state_mod(f->dp, mod, f->now, &err))
         return 0;
     assert_int_equal(err.type, OFPET_EXPERIMENTER);
     assert_int_equal(err.experimenter, BEBA_EXPERIMENTER);
@@ -170,7 +171,7 @@ static void make_stateful(struct fixture *f, uint8_t table, struct beba_of_scope
     assert_int_equal(set_stateful(f, table, true), 0);
     assert_int_equal(set_scope(f, table, LOOKUP, lookup), 0);
     assert_int_equal(set_scope(f, table, UPDATE, update), 0);
-    assert_true(beba_dp_is_stateful(f->dp, table));
+    assert_true(beba_datapath_is_stateful(f->dp, table));
 }
 
 static int set_global_var(struct fixture *f, uint8_t table, uint8_t id, uint32_t value)
@@ -237,7 +238,7 @@ static struct seen states(struct fixture *f, const struct beba_state_filter *fil
     struct seen s = {0};
     uint64_t cursor = 0;
 
-    assert_true(beba_dp_states(f->dp, filter, f->now, &cursor, see, &s));
+    assert_true(beba_datapath_states(f->dp, filter, f->now, &cursor, see, &s));
     return s;
 }
 
@@ -351,7 +352,7 @@ static int add_rule(struct fixture *f, struct rule rule, struct beba_of_error *e
         in->present |= BEBA_OF_WRITE;
     if (rule.next)
         in->present |= BEBA_OF_GOTO;
-    return beba_dp_flow_mod(f->dp, &mod, f->now, err);
+    return beba_datapath_flow_mod(f->dp, &mod, f->now, err);
 }
 
 static void flow(struct fixture *f, struct rule rule)
@@ -394,7 +395,7 @@ static unsigned run(struct fixture *f, uint32_t in_port, uint32_t len,
 
     build(f, &frame, in_port, len, assign, n);
     packet = &frame.packet;
-    beba_dp_run(f->worker, &packet, 1);
+    beba_datapath_run(f->worker, &packet, 1);
     urcu_qsbr_quiescent_state();
     return f->n_out - before;
 }
@@ -454,7 +455,7 @@ static void act(struct fixture *f, struct flow p, const struct beba_of_action *a
     memcpy(copy, action, n * sizeof(*action));
     fill_udp(a, p);
     build(f, &frame, 8, 100, a, 4);
-    beba_dp_execute(f->worker, &frame.packet, &(struct beba_of_actions){n, copy});
+    beba_datapath_execute(f->worker, &frame.packet, &(struct beba_of_actions){n, copy});
     urcu_qsbr_quiescent_state();
 }
 #define ACT(f, p, ...)                                      \

@@ -90,9 +90,9 @@ static int publish(struct beba_stateful *s, uint8_t table, struct beba_state_con
         return rc;
     }
     atomic_store_explicit(&s->config[table], c, memory_order_release);
-    beba_dp_set_stateful_table(s->dp, table, c->enabled);
+    beba_datapath_set_stateful_table(s->dp, table, c->enabled);
     if (old)
-        beba_dp_defer(s->dp, free, old);
+        beba_datapath_defer(s->dp, free, old);
     return 0;
 }
 
@@ -320,7 +320,7 @@ static int set_flow_var(struct beba_stateful *s, const struct beba_of_state_mod 
 
 static int set_global_state(struct beba_stateful *s, uint32_t value, uint32_t mask)
 {
-    _Atomic uint32_t *global = beba_dp_global(s->dp);
+    _Atomic uint32_t *global = beba_datapath_global(s->dp);
     uint32_t old = atomic_load(global);
 
     while (!atomic_compare_exchange_weak(global, &old, (old & ~mask) | (value & mask)))
@@ -377,10 +377,10 @@ static int check_lengths(const struct beba_of_state_mod *mod, struct beba_of_err
     }
 }
 
-int beba_dp_state_mod(struct beba_dp *dp, const struct beba_of_state_mod *mod, uint64_t now,
-                      struct beba_of_error *err)
+int beba_datapath_state_mod(struct beba_datapath *dp, const struct beba_of_state_mod *mod,
+                            uint64_t now, struct beba_of_error *err)
 {
-    struct beba_stateful *s = beba_dp_stateful(dp);
+    struct beba_stateful *s = beba_datapath_stateful(dp);
     int rc;
 
     if (mod->command == BEBA_SET_GLOBAL_STATE)
@@ -393,7 +393,7 @@ int beba_dp_state_mod(struct beba_dp *dp, const struct beba_of_state_mod *mod, u
     rc = check_lengths(mod, err);
     if (!rc)
         rc = check_table(mod->table, err);
-    if (!rc && beba_dp_program_name(dp, mod->table))
+    if (!rc && beba_datapath_program_name(dp, mod->table))
         rc = beba_of_error_beba(err, BEBA_ERR_STATE_MOD_FAILED, "table %u runs a program",
                                 mod->table);
     if (rc)
@@ -474,7 +474,7 @@ static int check_context(const struct beba_of_action *a, struct beba_of_error *e
     return 0;
 }
 
-int beba_stateful_check_action(struct beba_dp *dp, const struct beba_of_action *a,
+int beba_stateful_check_action(struct beba_datapath *dp, const struct beba_of_action *a,
                                struct beba_of_error *err)
 {
     int rc;

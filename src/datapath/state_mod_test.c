@@ -10,19 +10,19 @@ static void tables_become_stateful_by_flag_and_both_scopes(void **state)
 {
     struct fixture *f = *state;
 
-    assert_false(beba_dp_is_stateful(f->dp, 3));
+    assert_false(beba_datapath_is_stateful(f->dp, 3));
     assert_int_equal(set_stateful(f, 3, true), 0);
-    assert_false(beba_dp_is_stateful(f->dp, 3));
+    assert_false(beba_datapath_is_stateful(f->dp, 3));
     assert_int_equal(set_scope(f, 3, LOOKUP, ETH_KEY), 0);
     assert_int_equal(set_scope(f, 3, REVERSE, ETH_KEY), 0);
-    assert_false(beba_dp_is_stateful(f->dp, 3));
+    assert_false(beba_datapath_is_stateful(f->dp, 3));
     assert_int_equal(set_scope(f, 3, UPDATE, ETH_KEY), 0);
-    assert_true(beba_dp_is_stateful(f->dp, 3));
-    assert_true(beba_dp_stateful_table(f->dp, 3));
+    assert_true(beba_datapath_is_stateful(f->dp, 3));
+    assert_true(beba_datapath_stateful_table(f->dp, 3));
     assert_int_equal(set_flow_state(f, 3, 1, 6, 88), 0);
     assert_int_equal(set_stateful(f, 3, false), 0);
-    assert_false(beba_dp_is_stateful(f->dp, 3));
-    assert_false(beba_dp_stateful_table(f->dp, 3));
+    assert_false(beba_datapath_is_stateful(f->dp, 3));
+    assert_false(beba_datapath_stateful_table(f->dp, 3));
     assert_int_equal(states(f, &(struct beba_state_filter){.table = 3}).n, 0);
     assert_int_equal(set_stateful(f, 3, true), 0); /* all of it is still there */
     assert_int_equal(stored(f, 3).entry[0].state, 88);
@@ -79,7 +79,7 @@ static void scopes_need_a_stateful_table_and_equal_lengths(void **state)
     assert_int_equal(set_scope(f, 1, REVERSE, two), REFUSED(BEBA_ERR_BAD_EXP_LEN));
     assert_int_equal(set_scope(f, 1, UPDATE, SCOPE(OFPXMT_OFB_ETH_SRC)), 0);
     assert_int_equal(set_scope(f, 1, LOOKUP, two), REFUSED(BEBA_ERR_BAD_EXP_LEN));
-    assert_true(beba_dp_is_stateful(f->dp, 1));
+    assert_true(beba_datapath_is_stateful(f->dp, 1));
     assert_int_equal(set_stateful(f, 1, false), 0);
     assert_int_equal(set_scope(f, 1, LOOKUP, two), REFUSED(BEBA_ERR_SET_EXTRACTOR));
     assert_int_equal(set_stateful(f, 2, true), 0);
@@ -98,7 +98,7 @@ static void bits_of_lookup_scopes_do_not_count(void **state)
     assert_int_equal(set_stateful(f, 0, true), 0);
     assert_int_equal(refused(f, &mod), 0);
     assert_int_equal(set_scope(f, 0, UPDATE, ETH_KEY), 0);
-    assert_true(beba_dp_is_stateful(f->dp, 0));
+    assert_true(beba_datapath_is_stateful(f->dp, 0));
 }
 
 static void entries_survive_new_scopes(void **state)
@@ -209,16 +209,16 @@ static void global_state_is_masked_and_reset(void **state)
     struct fixture *f = *state;
     struct beba_of_state_mod mod = {.command = BEBA_SET_GLOBAL_STATE, .global_state = {5, 15}};
 
-    assert_int_equal(beba_dp_global_state(f->dp), 0);
+    assert_int_equal(beba_datapath_global_state(f->dp), 0);
     assert_int_equal(refused(f, &mod), 0);
     mod.global_state.value = 0xabc0;
     mod.global_state.mask = 0xff00;
     assert_int_equal(refused(f, &mod), 0);
-    assert_int_equal(beba_dp_global_state(f->dp), 0xab05);
+    assert_int_equal(beba_datapath_global_state(f->dp), 0xab05);
     mod.command = BEBA_RESET_GLOBAL_STATE;
     mod.table = 200; /* says nothing here */
     assert_int_equal(refused(f, &mod), 0);
-    assert_int_equal(beba_dp_global_state(f->dp), 0);
+    assert_int_equal(beba_datapath_global_state(f->dp), 0);
 }
 
 static void header_fields_and_conditions_are_checked(void **state)
@@ -258,7 +258,7 @@ static void variables_are_set_with_masks(void **state)
     assert_int_equal(refused(f, &mod), REFUSED(BEBA_ERR_BAD_FLOW_DATA_VAR_ID));
     mod.flow.variable = 2;
     assert_int_equal(refused(f, &mod), REFUSED(BEBA_ERR_SET_FLOW_STATE));
-    beba_dp_global_vars(f->dp, 1, vars);
+    beba_datapath_global_vars(f->dp, 1, vars);
     assert_int_equal(vars[3], 0);
 
     make_stateful(f, 1, ETH_KEY, ETH_KEY);
@@ -267,10 +267,10 @@ static void variables_are_set_with_masks(void **state)
                                                             .table = 1,
                                                             .global_var = {3, 0xff, 0xf}}),
                      0);
-    beba_dp_global_vars(f->dp, 1, vars);
+    beba_datapath_global_vars(f->dp, 1, vars);
     assert_int_equal(vars[3], (3500 & ~15) | 15);
     assert_int_equal(vars[2], 0);
-    beba_dp_global_vars(f->dp, 2, vars);
+    beba_datapath_global_vars(f->dp, 2, vars);
     assert_int_equal(vars[3], 0);
 
     mod.flow.key_len = 4;
@@ -295,7 +295,7 @@ static void variables_are_set_with_masks(void **state)
 static void templates_are_added_replaced_and_deleted(void **state)
 {
     struct fixture *f = *state;
-    struct beba_stateful *s = beba_dp_stateful(f->dp);
+    struct beba_stateful *s = beba_datapath_stateful(f->dp);
     struct beba_of_error err;
     const uint8_t *frame;
     uint32_t len;
@@ -304,7 +304,7 @@ static void templates_are_added_replaced_and_deleted(void **state)
         uint8_t bytes[] = {(uint8_t)i, 0xbb};
 
         assert_int_equal(
-            beba_dp_template_mod(
+            beba_datapath_template_mod(
                 f->dp, &(struct beba_of_template_mod){BEBA_PKTTMP_ADD, i * 7 % 20, bytes, 2}, &err),
             0);
     }
@@ -314,23 +314,23 @@ static void templates_are_added_replaced_and_deleted(void **state)
         assert_int_equal(frame[0], i);
     }
     assert_false(beba_stateful_template(s, 20, &frame, &len));
-    assert_int_equal(beba_dp_template_mod(
+    assert_int_equal(beba_datapath_template_mod(
                          f->dp, &(struct beba_of_template_mod){BEBA_PKTTMP_ADD, 9, NULL, 0}, &err),
                      0);
     assert_true(beba_stateful_template(s, 9, &frame, &len));
     assert_int_equal(len, 0);
-    assert_int_equal(beba_dp_template_mod(
+    assert_int_equal(beba_datapath_template_mod(
                          f->dp, &(struct beba_of_template_mod){BEBA_PKTTMP_DEL, 9, NULL, 0}, &err),
                      0);
     assert_false(beba_stateful_template(s, 9, &frame, &len));
     assert_true(beba_stateful_template(s, 10, &frame, &len));
     assert_int_not_equal(
-        beba_dp_template_mod(f->dp, &(struct beba_of_template_mod){BEBA_PKTTMP_DEL, 9, NULL, 0},
-                             &err),
+        beba_datapath_template_mod(
+            f->dp, &(struct beba_of_template_mod){BEBA_PKTTMP_DEL, 9, NULL, 0}, &err),
         0);
     assert_int_equal(err.code, BEBA_ERR_PKTTMP_MOD_FAILED);
     assert_int_not_equal(
-        beba_dp_template_mod(f->dp, &(struct beba_of_template_mod){2, 9, NULL, 0}, &err), 0);
+        beba_datapath_template_mod(f->dp, &(struct beba_of_template_mod){2, 9, NULL, 0}, &err), 0);
     assert_int_equal(err.code, BEBA_ERR_PKTTMP_MOD_BAD_COMMAND);
 }
 
@@ -341,15 +341,15 @@ static void templates_are_limited(void **state)
     int rc = 0;
 
     for (uint32_t i = 0; i < 1024; i++)
-        rc |= beba_dp_template_mod(
+        rc |= beba_datapath_template_mod(
             f->dp, &(struct beba_of_template_mod){BEBA_PKTTMP_ADD, i, NULL, 0}, &err);
     assert_int_equal(rc, 0);
     assert_int_not_equal(
-        beba_dp_template_mod(f->dp, &(struct beba_of_template_mod){BEBA_PKTTMP_ADD, 1024, NULL, 0},
-                             &err),
+        beba_datapath_template_mod(
+            f->dp, &(struct beba_of_template_mod){BEBA_PKTTMP_ADD, 1024, NULL, 0}, &err),
         0);
     assert_int_equal(err.code, BEBA_ERR_PKTTMP_MOD_FAILED);
-    assert_int_equal(beba_dp_template_mod(
+    assert_int_equal(beba_datapath_template_mod(
                          f->dp, &(struct beba_of_template_mod){BEBA_PKTTMP_ADD, 5, NULL, 0}, &err),
                      0);
 }

@@ -58,11 +58,11 @@ static bool next_of_table(struct walk *w, uint64_t *position)
     return !w->filter->by_state || !w->filter->state;
 }
 
-bool beba_dp_states(struct beba_dp *dp, const struct beba_state_filter *filter, uint64_t now,
-                    uint64_t *cursor, bool (*fn)(void *arg, const struct beba_state_entry *e),
-                    void *arg)
+bool beba_datapath_states(struct beba_datapath *dp, const struct beba_state_filter *filter,
+                          uint64_t now, uint64_t *cursor,
+                          bool (*fn)(void *arg, const struct beba_state_entry *e), void *arg)
 {
-    struct beba_stateful *s = beba_dp_stateful(dp);
+    struct beba_stateful *s = beba_datapath_stateful(dp);
     struct beba_state_entry entry;
     uint64_t table, position;
     struct walk w = {.filter = filter, .now = now, .out = &entry};
@@ -86,27 +86,29 @@ bool beba_dp_states(struct beba_dp *dp, const struct beba_state_filter *filter, 
     return true;
 }
 
-uint32_t beba_dp_global_state(struct beba_dp *dp)
+uint32_t beba_datapath_global_state(struct beba_datapath *dp)
 {
-    return atomic_load(beba_dp_global(dp));
+    return atomic_load(beba_datapath_global(dp));
 }
 
-void beba_dp_global_vars(struct beba_dp *dp, uint8_t table, uint32_t out[BEBA_GLOBAL_DATA_VARS])
+void beba_datapath_global_vars(struct beba_datapath *dp, uint8_t table,
+                               uint32_t out[BEBA_GLOBAL_DATA_VARS])
 {
-    struct beba_stateful *s = beba_dp_stateful(dp);
+    struct beba_stateful *s = beba_datapath_stateful(dp);
 
     for (unsigned i = 0; i < BEBA_GLOBAL_DATA_VARS; i++)
         out[i] = table < BEBA_STATE_TABLES ? atomic_load(&s->globals[table].var[i]) : 0;
 }
 
-bool beba_dp_is_stateful(struct beba_dp *dp, uint8_t table)
+bool beba_datapath_is_stateful(struct beba_datapath *dp, uint8_t table)
 {
-    return beba_state_enabled(beba_dp_stateful(dp), table) != NULL;
+    return beba_state_enabled(beba_datapath_stateful(dp), table) != NULL;
 }
 
-void beba_dp_state_table(struct beba_dp *dp, uint8_t table, struct beba_state_table_info *out)
+void beba_datapath_state_table(struct beba_datapath *dp, uint8_t table,
+                               struct beba_state_table_info *out)
 {
-    struct beba_stateful *s = beba_dp_stateful(dp);
+    struct beba_stateful *s = beba_datapath_stateful(dp);
     const struct beba_state_table *t;
     const struct beba_ft_counters *n;
 

@@ -139,7 +139,7 @@ static void walks_go_on_where_they_stopped(void **state)
     fill(f);
     make_stateful(f, 4, TWO_PORTS, TWO_PORTS);
     for (;;) {
-        bool end = beba_dp_states(f->dp, &filter, f->now, &cursor, see, &s);
+        bool end = beba_datapath_states(f->dp, &filter, f->now, &cursor, see, &s);
 
         s.stop_at = s.n + 1;
         if (end)
@@ -178,12 +178,12 @@ static void tables_say_how_full_they_are(void **state)
     struct fixture *f = *state;
     struct beba_state_table_info info;
 
-    beba_dp_state_table(f->dp, 2, &info);
+    beba_datapath_state_table(f->dp, 2, &info);
     assert_int_equal(info.capacity, 0);
     fill(f);
     for (uint32_t i = 0; i < 3000; i++)
         assert_int_equal(set_flow_state(f, 2, 0x10000000 + i, 4, 1), 0);
-    beba_dp_state_table(f->dp, 2, &info);
+    beba_datapath_state_table(f->dp, 2, &info);
     assert_int_equal(info.key_len, 4);
     assert_int_equal(info.capacity, 1000);
     assert_in_range(info.entries, 900, 1000);
@@ -195,7 +195,7 @@ static void tables_say_how_full_they_are(void **state)
 /* The datapath of a process that ended without a word, with the same tables again. */
 static void states_survive_in_files(void **state)
 {
-    struct beba_dp_opts opts = {.n_workers = 1, .max_flows = 100};
+    struct beba_datapath_opts opts = {.n_workers = 1, .max_flows = 100};
     char dir[] = "/tmp/beba-dp-XXXXXX", prefix[64], file[80];
     struct fixture f;
 
@@ -210,20 +210,20 @@ static void states_survive_in_files(void **state)
         make_stateful(&f, 2, TWO_PORTS, TWO_PORTS);
         assert_int_equal(stored(&f, 2).n, i);
         assert_int_equal(set_flow_state(&f, 2, 77, 4, 5), 0);
-        beba_dp_free(f.dp);
+        beba_datapath_free(f.dp);
     }
     start(&f, &opts); /* with other scopes, of the same length */
     make_stateful(&f, 2, SCOPE(OFPXMT_OFB_IPV4_SRC), SCOPE(OFPXMT_OFB_IPV4_SRC));
     assert_int_equal(stored(&f, 2).n, 0);
-    beba_dp_free(f.dp);
+    beba_datapath_free(f.dp);
 
     assert_int_equal(truncate(file, 100), 0); /* damaged: the controller hears of it */
     start(&f, &opts);
     assert_int_equal(set_stateful(&f, 2, true), 0);
     assert_int_equal(set_scope(&f, 2, LOOKUP, TWO_PORTS), 0);
     assert_int_equal(set_scope(&f, 2, UPDATE, TWO_PORTS), REFUSED(BEBA_ERR_STATE_MOD_FAILED));
-    assert_false(beba_dp_is_stateful(f.dp, 2));
-    beba_dp_free(f.dp);
+    assert_false(beba_datapath_is_stateful(f.dp, 2));
+    beba_datapath_free(f.dp);
     urcu_qsbr_unregister_thread();
     assert_int_equal(unlink(file), 0);
     assert_int_equal(rmdir(dir), 0);

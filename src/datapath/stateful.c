@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-int beba_stateful_new(struct beba_dp *dp, const struct beba_dp_opts *opts,
+int beba_stateful_new(struct beba_datapath *dp, const struct beba_datapath_opts *opts,
                       struct beba_stateful **out, struct beba_error *err)
 {
     struct beba_stateful *s = calloc(1, sizeof(*s));
@@ -52,7 +52,7 @@ void beba_stateful_free(struct beba_stateful *s)
     free(s);
 }
 
-bool beba_state_operand(struct beba_dp_exec *x, const struct beba_state_config *c,
+bool beba_state_operand(struct beba_datapath_exec *x, const struct beba_state_config *c,
                         const struct beba_state_globals *g, uint8_t type, uint8_t id, bool has_key,
                         const struct beba_state_regs *regs, uint32_t *out)
 {
@@ -68,7 +68,7 @@ bool beba_state_operand(struct beba_dp_exec *x, const struct beba_state_config *
         return true;
     case BEBA_OPERAND_HF:
         field = c->header_field[id];
-        if (!beba_dp_exec_get(x, field, &v))
+        if (!beba_datapath_exec_get(x, field, &v))
             return false;
         *out = beba_state_number(field, v);
         return true;
@@ -78,7 +78,7 @@ bool beba_state_operand(struct beba_dp_exec *x, const struct beba_state_config *
     }
 }
 
-static uint32_t evaluate(struct beba_dp_exec *x, const struct beba_state_config *c,
+static uint32_t evaluate(struct beba_datapath_exec *x, const struct beba_state_config *c,
                          const struct beba_state_globals *g,
                          const struct beba_state_condition *condition, bool has_key,
                          const struct beba_state_regs *regs)
@@ -113,10 +113,10 @@ static uint32_t look_up(struct beba_state_table *t, const union beba_state_key *
 }
 
 /* CONDITION0..7 are bytes of one word of the key. */
-static void set_conditions(struct beba_dp_exec *x, const struct beba_state_config *c,
+static void set_conditions(struct beba_datapath_exec *x, const struct beba_state_config *c,
                            const struct beba_state_globals *g, const struct beba_state_regs *regs)
 {
-    struct beba_key *key = beba_dp_exec_key(x);
+    struct beba_key *key = beba_datapath_exec_key(x);
     uint64_t word = ~0ull; /* all BEBA_NULL_CONDITION */
 
     for (unsigned i = 0; c->conditions >> i; i++) {
@@ -131,10 +131,10 @@ static void set_conditions(struct beba_dp_exec *x, const struct beba_state_confi
     key->w[0] |= 0xffull << BEBA_OF_CONDITION0;
 }
 
-void beba_stateful_ask(struct beba_dp *dp, uint8_t table, const struct beba_key *packet,
+void beba_stateful_ask(struct beba_datapath *dp, uint8_t table, const struct beba_key *packet,
                        struct beba_state_lookup *out)
 {
-    struct beba_stateful *s = beba_dp_stateful(dp);
+    struct beba_stateful *s = beba_datapath_stateful(dp);
     const struct beba_state_config *c = beba_state_enabled(s, table);
 
     out->entered = false;
@@ -146,9 +146,9 @@ void beba_stateful_ask(struct beba_dp *dp, uint8_t table, const struct beba_key 
         beba_state_fetch(&s->table[table], &out->key);
 }
 
-void beba_stateful_enter(struct beba_dp_exec *x, uint8_t table)
+void beba_stateful_enter(struct beba_datapath_exec *x, uint8_t table)
 {
-    struct beba_stateful *s = beba_dp_stateful(x->dp);
+    struct beba_stateful *s = beba_datapath_stateful(x->dp);
     const struct beba_state_config *c = beba_state_enabled(s, table);
     bool asked = x->lookup.by && x->lookup.by == c && !x->lookup.entered && !x->stale;
     struct beba_state_regs regs;
@@ -158,7 +158,7 @@ void beba_stateful_enter(struct beba_dp_exec *x, uint8_t table)
 
     if (!c)
         return;
-    key = beba_dp_exec_key(x);
+    key = beba_datapath_exec_key(x);
     if (!asked)
         x->lookup.has_key = beba_state_scope_key(&c->lookup, key, &x->lookup.key);
     x->lookup.entered = true;

@@ -10,8 +10,8 @@
 
 #include "datapath/datapath.h"
 
-struct beba_dp_exec;  /* a packet on its way: datapath/exec.h */
-struct beba_stateful; /* all stateful tables, global state, templates of a datapath */
+struct beba_datapath_exec; /* a packet on its way: datapath/exec.h */
+struct beba_stateful;      /* all stateful tables, global state, templates of a datapath */
 
 struct beba_state_regs {
     uint64_t written;                    /* ns: state last written */
@@ -24,10 +24,10 @@ struct beba_state_regs {
 };
 
 /* Points of a packet's way. */
-void beba_stateful_enter(struct beba_dp_exec *x,
+void beba_stateful_enter(struct beba_datapath_exec *x,
                          uint8_t table); /* before a table's match: sets
                                            STATE, GLOBAL_STATE, CONDITIONs */
-void beba_stateful_action(struct beba_dp_exec *x, const struct beba_of_action *action);
+void beba_stateful_action(struct beba_datapath_exec *x, const struct beba_of_action *action);
 /* The frame of a template, until the worker is next seen between packets. */
 bool beba_stateful_template(struct beba_stateful *s, uint32_t id, const uint8_t **frame,
                             uint32_t *len);
@@ -49,20 +49,22 @@ struct beba_state_filter {
     struct beba_of_match match;
     bool remove; /* takes what it returns out */
 };
-/* As beba_dp_flows; fn false stops after that entry. */
-bool beba_dp_states(struct beba_dp *dp, const struct beba_state_filter *filter, uint64_t now,
-                    uint64_t *cursor, bool (*fn)(void *arg, const struct beba_state_entry *e),
-                    void *arg);
-uint32_t beba_dp_global_state(struct beba_dp *dp);
-void beba_dp_global_vars(struct beba_dp *dp, uint8_t table, uint32_t out[BEBA_GLOBAL_DATA_VARS]);
+/* As beba_datapath_flows; fn false stops after that entry. */
+bool beba_datapath_states(struct beba_datapath *dp, const struct beba_state_filter *filter,
+                          uint64_t now, uint64_t *cursor,
+                          bool (*fn)(void *arg, const struct beba_state_entry *e), void *arg);
+uint32_t beba_datapath_global_state(struct beba_datapath *dp);
+void beba_datapath_global_vars(struct beba_datapath *dp, uint8_t table,
+                               uint32_t out[BEBA_GLOBAL_DATA_VARS]);
 /* What people ask of a table's entries; all 0 for one that never was stateful. */
 struct beba_state_table_info {
     uint32_t key_len;
     uint64_t entries, capacity, memory; /* memory: bytes */
     uint64_t created, evicted, refused, expired;
 };
-void beba_dp_state_table(struct beba_dp *dp, uint8_t table, struct beba_state_table_info *out);
+void beba_datapath_state_table(struct beba_datapath *dp, uint8_t table,
+                               struct beba_state_table_info *out);
 /* True when the table is stateful and has both scopes. */
-bool beba_dp_is_stateful(struct beba_dp *dp, uint8_t table);
+bool beba_datapath_is_stateful(struct beba_datapath *dp, uint8_t table);
 
 #endif

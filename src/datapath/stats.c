@@ -13,7 +13,7 @@ static uint64_t lived(uint64_t created, uint64_t now)
  */
 
 struct filter {
-    const struct beba_dp_flow_filter *flow;
+    const struct beba_datapath_flow_filter *flow;
     struct beba_key value, mask;
 };
 
@@ -37,7 +37,7 @@ static bool says(const struct beba_entry *e, const struct filter *f)
 
 static bool passes(const struct beba_entry *e, const struct filter *f)
 {
-    const struct beba_dp_flow_filter *flow = f->flow;
+    const struct beba_datapath_flow_filter *flow = f->flow;
 
     if ((e->cookie ^ flow->cookie) & flow->cookie_mask)
         return false;
@@ -48,12 +48,12 @@ static bool passes(const struct beba_entry *e, const struct filter *f)
     return says(e, f);
 }
 
-static void describe(const struct beba_dp *dp, const struct beba_entry *e, uint64_t now,
-                     struct beba_dp_flow *out)
+static void describe(const struct beba_datapath *dp, const struct beba_entry *e, uint64_t now,
+                     struct beba_datapath_flow *out)
 {
     uint64_t used;
 
-    *out = (struct beba_dp_flow){
+    *out = (struct beba_datapath_flow){
         .table = e->table,
         .priority = e->priority,
         .idle_timeout = e->idle,
@@ -67,25 +67,25 @@ static void describe(const struct beba_dp *dp, const struct beba_entry *e, uint6
     beba_tally_sum(dp, e->tally, &out->packets, &out->bytes, &used);
 }
 
-bool beba_dp_flows(struct beba_dp *dp, const struct beba_dp_flow_filter *filter, uint64_t now,
-                   uint64_t *cursor, bool (*fn)(void *arg, const struct beba_dp_flow *flow),
-                   void *arg)
+bool beba_datapath_flows(struct beba_datapath *dp, const struct beba_datapath_flow_filter *filter,
+                         uint64_t now, uint64_t *cursor,
+                         bool (*fn)(void *arg, const struct beba_datapath_flow *flow), void *arg)
 {
     struct filter f = {.flow = filter};
     uint64_t table = *cursor >> 32, n = *cursor & UINT32_MAX;
 
     beba_key_match(&filter->match, &f.value, &f.mask);
     for (; table < BEBA_DP_TABLES; table++, n = 0) {
-        const struct beba_table *t = beba_dp_table(dp, (uint8_t)table);
+        const struct beba_table *t = beba_datapath_table(dp, (uint8_t)table);
         if (filter->table != OFPTT_ALL && filter->table != table)
             continue;
-        if (!beba_dp_program_flows(dp, (uint8_t)table, filter, &n, fn, arg)) {
+        if (!beba_datapath_program_flows(dp, (uint8_t)table, filter, &n, fn, arg)) {
             *cursor = table << 32 | n;
             return false;
         }
         while (t && n < t->entries.n) {
             const struct beba_entry *e = t->entries.item[n++];
-            struct beba_dp_flow flow;
+            struct beba_datapath_flow flow;
             *cursor = table << 32 | n;
             if (!passes(e, &f))
                 continue;
@@ -101,18 +101,19 @@ bool beba_dp_flows(struct beba_dp *dp, const struct beba_dp_flow_filter *filter,
 /* --- tables ------------------------------------------------------------------------------------
  */
 
-void beba_dp_table_stats(struct beba_dp *dp, uint8_t table, struct beba_dp_table_stats *out)
+void beba_datapath_table_stats(struct beba_datapath *dp, uint8_t table,
+                               struct beba_datapath_table_stats *out)
 {
-    const struct beba_table *t = table < BEBA_DP_TABLES ? beba_dp_table(dp, table) : NULL;
+    const struct beba_table *t = table < BEBA_DP_TABLES ? beba_datapath_table(dp, table) : NULL;
 
-    *out = (struct beba_dp_table_stats){
+    *out = (struct beba_datapath_table_stats){
         .active = t ? (uint32_t)t->entries.n : 0,
         .max_entries = dp->opts.max_entries,
-        .stateful = beba_dp_stateful_table(dp, table),
-        .name = beba_dp_program_name(dp, table),
+        .stateful = beba_datapath_stateful_table(dp, table),
+        .name = beba_datapath_program_name(dp, table),
     };
     if (out->name)
-        out->active = beba_dp_program_rules(dp, table);
+        out->active = beba_datapath_program_rules(dp, table);
     else
         out->name = "";
     for (unsigned i = 0; table < BEBA_DP_TABLES && i < dp->opts.n_workers; i++) {
@@ -121,8 +122,8 @@ void beba_dp_table_stats(struct beba_dp *dp, uint8_t table, struct beba_dp_table
     }
 }
 
-int beba_dp_table_mod(struct beba_dp *dp, const struct beba_of_table_mod *mod,
-                      struct beba_of_error *err)
+int beba_datapath_table_mod(struct beba_datapath *dp, const struct beba_of_table_mod *mod,
+                            struct beba_of_error *err)
 {
     if (mod->table >= BEBA_DP_TABLES && mod->table != OFPTT_ALL)
         return beba_of_error_set(err, OFPET_TABLE_MOD_FAILED, OFPTMFC_BAD_TABLE,
@@ -136,8 +137,8 @@ int beba_dp_table_mod(struct beba_dp *dp, const struct beba_of_table_mod *mod,
 /* --- groups and meters -------------------------------------------------------------------------
  */
 
-bool beba_dp_group_next(struct beba_dp *dp, uint64_t *cursor, uint64_t now,
-                        struct beba_dp_group *out)
+bool beba_datapath_group_next(struct beba_datapath *dp, uint64_t *cursor, uint64_t now,
+                              struct beba_datapath_group *out)
 {
     const struct beba_object *o = beba_object_next(&dp->groups, cursor);
     const struct beba_group *g = (const struct beba_group *)beba_object_current(o);
@@ -145,7 +146,7 @@ bool beba_dp_group_next(struct beba_dp *dp, uint64_t *cursor, uint64_t now,
 
     if (!g)
         return false;
-    *out = (struct beba_dp_group){
+    *out = (struct beba_datapath_group){
         .group = o->id,
         .ref_count = o->refs,
         .type = g->type,
@@ -157,11 +158,11 @@ bool beba_dp_group_next(struct beba_dp *dp, uint64_t *cursor, uint64_t now,
     return true;
 }
 
-void beba_dp_bucket_stats(struct beba_dp *dp, uint32_t group, uint32_t bucket, uint64_t *packets,
-                          uint64_t *bytes)
+void beba_datapath_bucket_stats(struct beba_datapath *dp, uint32_t group, uint32_t bucket,
+                                uint64_t *packets, uint64_t *bytes)
 {
     const struct beba_group *g =
-        (const struct beba_group *)beba_object_current(beba_dp_find_group(dp, group));
+        (const struct beba_group *)beba_object_current(beba_datapath_find_group(dp, group));
 
     *packets = *bytes = 0;
     for (unsigned i = 0; g && bucket < g->n_buckets && i < dp->opts.n_workers; i++) {
@@ -170,8 +171,8 @@ void beba_dp_bucket_stats(struct beba_dp *dp, uint32_t group, uint32_t bucket, u
     }
 }
 
-bool beba_dp_meter_next(struct beba_dp *dp, uint64_t *cursor, uint64_t now,
-                        struct beba_dp_meter *out)
+bool beba_datapath_meter_next(struct beba_datapath *dp, uint64_t *cursor, uint64_t now,
+                              struct beba_datapath_meter *out)
 {
     const struct beba_object *o = beba_object_next(&dp->meters, cursor);
     const struct beba_meter *m = (const struct beba_meter *)beba_object_current(o);
@@ -179,7 +180,7 @@ bool beba_dp_meter_next(struct beba_dp *dp, uint64_t *cursor, uint64_t now,
 
     if (!m)
         return false;
-    *out = (struct beba_dp_meter){
+    *out = (struct beba_datapath_meter){
         .meter = o->id,
         .flow_count = o->refs,
         .flags = m->flags,
@@ -191,11 +192,11 @@ bool beba_dp_meter_next(struct beba_dp *dp, uint64_t *cursor, uint64_t now,
     return true;
 }
 
-void beba_dp_band_stats(struct beba_dp *dp, uint32_t meter, uint32_t band, uint64_t *packets,
-                        uint64_t *bytes)
+void beba_datapath_band_stats(struct beba_datapath *dp, uint32_t meter, uint32_t band,
+                              uint64_t *packets, uint64_t *bytes)
 {
     const struct beba_meter *m =
-        (const struct beba_meter *)beba_object_current(beba_dp_find_meter(dp, meter));
+        (const struct beba_meter *)beba_object_current(beba_datapath_find_meter(dp, meter));
 
     *packets = *bytes = 0;
     if (!m || band >= m->n_bands)
@@ -204,7 +205,7 @@ void beba_dp_band_stats(struct beba_dp *dp, uint32_t meter, uint32_t band, uint6
     *bytes = beba_counted(&m->bucket[band].bytes);
 }
 
-void beba_dp_drops(struct beba_dp *dp, uint64_t out[BEBA_DP_N_DROPS])
+void beba_datapath_drops(struct beba_datapath *dp, uint64_t out[BEBA_DP_N_DROPS])
 {
     for (unsigned r = 0; r < BEBA_DP_N_DROPS; r++) {
         out[r] = 0;

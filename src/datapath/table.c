@@ -6,9 +6,9 @@
 
 #include "datapath/dp.h"
 
-struct beba_table *beba_table_make(struct beba_dp *dp, uint8_t table)
+struct beba_table *beba_table_make(struct beba_datapath *dp, uint8_t table)
 {
-    struct beba_table *t = beba_dp_table(dp, table);
+    struct beba_table *t = beba_datapath_table(dp, table);
 
     if (t)
         return t;
@@ -33,10 +33,10 @@ static void free_entry(void *arg)
     free(e);
 }
 
-void beba_tables_free(struct beba_dp *dp)
+void beba_tables_free(struct beba_datapath *dp)
 {
     for (unsigned i = 0; i < BEBA_DP_TABLES; i++) {
-        struct beba_table *t = beba_dp_table(dp, (uint8_t)i);
+        struct beba_table *t = beba_datapath_table(dp, (uint8_t)i);
         if (!t)
             continue;
         for (size_t n = 0; n < t->entries.n; n++)
@@ -47,7 +47,7 @@ void beba_tables_free(struct beba_dp *dp)
     }
 }
 
-struct beba_tally *beba_tally_new(const struct beba_dp *dp)
+struct beba_tally *beba_tally_new(const struct beba_datapath *dp)
 {
     size_t size = dp->opts.n_workers * sizeof(struct beba_tally);
     struct beba_tally *tally = aligned_alloc(BEBA_CACHE_LINE, size);
@@ -57,8 +57,8 @@ struct beba_tally *beba_tally_new(const struct beba_dp *dp)
     return tally;
 }
 
-void beba_tally_sum(const struct beba_dp *dp, const struct beba_tally *tally, uint64_t *packets,
-                    uint64_t *bytes, uint64_t *used)
+void beba_tally_sum(const struct beba_datapath *dp, const struct beba_tally *tally,
+                    uint64_t *packets, uint64_t *bytes, uint64_t *used)
 {
     *packets = *bytes = *used = 0;
     for (unsigned i = 0; i < dp->opts.n_workers; i++) {
@@ -87,26 +87,26 @@ static void classify(struct beba_entry *e)
     }
 }
 
-static void refer(struct beba_dp *dp, const struct beba_entry *e, int by)
+static void refer(struct beba_datapath *dp, const struct beba_entry *e, int by)
 {
     const struct beba_of_instructions *in = &e->rule->instructions;
     struct beba_object *meter =
-        in->present & BEBA_OF_METER ? beba_dp_find_meter(dp, in->meter) : NULL;
+        in->present & BEBA_OF_METER ? beba_datapath_find_meter(dp, in->meter) : NULL;
 
     if (in->present & BEBA_OF_APPLY)
-        beba_dp_refer(dp, &in->apply, by);
+        beba_datapath_refer(dp, &in->apply, by);
     if (in->present & BEBA_OF_WRITE)
-        beba_dp_refer(dp, &in->write, by);
+        beba_datapath_refer(dp, &in->write, by);
     if (in->present & BEBA_OF_PKT_GEN)
-        beba_dp_refer(dp, &in->generate, by);
+        beba_datapath_refer(dp, &in->generate, by);
     if (meter)
         meter->refs += (uint32_t)by;
 }
 
 /* Into, and out of, what the control thread keeps of current entries. */
-static void make_current(struct beba_dp *dp, struct beba_entry *e)
+static void make_current(struct beba_datapath *dp, struct beba_entry *e)
 {
-    struct beba_table *t = beba_dp_table(dp, e->table);
+    struct beba_table *t = beba_datapath_table(dp, e->table);
 
     e->table_at = (uint32_t)t->entries.n;
     t->entries.item[t->entries.n++] = e;
@@ -114,9 +114,9 @@ static void make_current(struct beba_dp *dp, struct beba_entry *e)
     refer(dp, e, 1);
 }
 
-static void make_past(struct beba_dp *dp, struct beba_entry *e)
+static void make_past(struct beba_datapath *dp, struct beba_entry *e)
 {
-    struct beba_table *t = beba_dp_table(dp, e->table);
+    struct beba_table *t = beba_datapath_table(dp, e->table);
     struct beba_entry *last = t->entries.item[--t->entries.n];
 
     t->entries.item[e->table_at] = last;
@@ -125,7 +125,7 @@ static void make_past(struct beba_dp *dp, struct beba_entry *e)
     refer(dp, e, -1);
 }
 
-static void fill(struct beba_dp *dp, struct beba_entry *e, const struct beba_entry_says *says)
+static void fill(struct beba_datapath *dp, struct beba_entry *e, const struct beba_entry_says *says)
 {
     e->rule = says->rule;
     e->tally = says->tally;
@@ -139,7 +139,7 @@ static void fill(struct beba_dp *dp, struct beba_entry *e, const struct beba_ent
     e->created = says->created;
     e->installed = says->installed;
     e->order = says->order ? says->order : dp->order++;
-    e->life.added = beba_dp_next_version(dp);
+    e->life.added = beba_datapath_next_version(dp);
     atomic_store_explicit(&e->life.removed, BEBA_NOT_REMOVED, memory_order_relaxed);
     if (!e->priority && !e->rule->match.n)
         e->mark |= BEBA_ENTRY_MISS;
@@ -151,7 +151,7 @@ static void fill(struct beba_dp *dp, struct beba_entry *e, const struct beba_ent
 }
 
 /* Room for what make_current does, and may do again when a removal is undone. */
-static int reserve(struct beba_dp *dp, struct beba_table *t)
+static int reserve(struct beba_datapath *dp, struct beba_table *t)
 {
     if (beba_list_add(&t->entries, NULL))
         return -ENOMEM;
@@ -159,7 +159,7 @@ static int reserve(struct beba_dp *dp, struct beba_table *t)
     return beba_heap_reserve(dp);
 }
 
-int beba_entry_add(struct beba_dp *dp, const struct beba_entry_says *in)
+int beba_entry_add(struct beba_datapath *dp, const struct beba_entry_says *in)
 {
     struct beba_table *t = beba_table_make(dp, in->table);
     struct beba_entry_says says = *in;
@@ -179,14 +179,14 @@ int beba_entry_add(struct beba_dp *dp, const struct beba_entry_says *in)
     if (!e)
         goto fail;
     fill(dp, e, &says);
-    if (beba_dp_note(dp, BEBA_CHANGE_ENTRY_ADDED, e)) {
+    if (beba_datapath_note(dp, BEBA_CHANGE_ENTRY_ADDED, e)) {
         beba_entry_unused(e);
         free_entry(e);
         return -ENOMEM;
     }
     if (beba_classifier_add(dp, &t->classifier, e)) {
         dp->n_changes--;
-        beba_dp_later(dp, free_entry, e);
+        beba_datapath_later(dp, free_entry, e);
         return -ENOMEM;
     }
     make_current(dp, e);
@@ -199,38 +199,38 @@ fail:
     return -ENOMEM;
 }
 
-int beba_entry_remove(struct beba_dp *dp, struct beba_entry *e, uint8_t reason, uint64_t now)
+int beba_entry_remove(struct beba_datapath *dp, struct beba_entry *e, uint8_t reason, uint64_t now)
 {
-    if (beba_dp_note(dp, BEBA_CHANGE_ENTRY_REMOVED, e))
+    if (beba_datapath_note(dp, BEBA_CHANGE_ENTRY_REMOVED, e))
         return -ENOMEM;
     e->reason = reason;
     e->ended = now;
-    atomic_store_explicit(&e->life.removed, beba_dp_next_version(dp), memory_order_relaxed);
+    atomic_store_explicit(&e->life.removed, beba_datapath_next_version(dp), memory_order_relaxed);
     make_past(dp, e);
     return 0;
 }
 
-void beba_entry_unadd(struct beba_dp *dp, struct beba_entry *e)
+void beba_entry_unadd(struct beba_datapath *dp, struct beba_entry *e)
 {
     atomic_store_explicit(&e->life.removed, e->life.added, memory_order_relaxed);
     make_past(dp, e);
 }
 
-void beba_entry_unremove(struct beba_dp *dp, struct beba_entry *e)
+void beba_entry_unremove(struct beba_datapath *dp, struct beba_entry *e)
 {
     atomic_store_explicit(&e->life.removed, BEBA_NOT_REMOVED, memory_order_relaxed);
     make_current(dp, e);
 }
 
-void beba_entry_take_out(struct beba_dp *dp, struct beba_entry *e)
+void beba_entry_take_out(struct beba_datapath *dp, struct beba_entry *e)
 {
-    beba_classifier_remove(dp, &beba_dp_table(dp, e->table)->classifier, e);
-    beba_dp_later(dp, free_entry, e);
+    beba_classifier_remove(dp, &beba_datapath_table(dp, e->table)->classifier, e);
+    beba_datapath_later(dp, free_entry, e);
 }
 
-void beba_entry_tell(struct beba_dp *dp, const struct beba_entry *e)
+void beba_entry_tell(struct beba_datapath *dp, const struct beba_entry *e)
 {
-    struct beba_dp_removed removed = {
+    struct beba_datapath_removed removed = {
         .cookie = e->cookie,
         .lived = e->ended > e->created ? e->ended - e->created : 0,
         .priority = e->priority,

@@ -47,9 +47,9 @@ static int replace(struct beba_stateful *s, uint32_t at, uint32_t out, struct be
         new->item[at] = item;
     atomic_store_explicit(&s->templates, new, memory_order_release);
     if (gone)
-        beba_dp_defer(s->dp, free, gone);
+        beba_datapath_defer(s->dp, free, gone);
     if (old)
-        beba_dp_defer(s->dp, free, old);
+        beba_datapath_defer(s->dp, free, old);
     return 0;
 }
 
@@ -74,10 +74,10 @@ static int add(struct beba_stateful *s, const struct beba_of_template_mod *mod,
     return replace(s, at, known, item, err);
 }
 
-int beba_dp_template_mod(struct beba_dp *dp, const struct beba_of_template_mod *mod,
-                         struct beba_of_error *err)
+int beba_datapath_template_mod(struct beba_datapath *dp, const struct beba_of_template_mod *mod,
+                               struct beba_of_error *err)
 {
-    struct beba_stateful *s = beba_dp_stateful(dp);
+    struct beba_stateful *s = beba_datapath_stateful(dp);
     const struct beba_templates *t = atomic_load(&s->templates);
     uint32_t at = find(t, mod->id);
 

@@ -35,14 +35,14 @@ struct world_in {
 };
 
 struct world {
-    struct beba_dp *dp;
-    struct beba_dp_worker *worker;
+    struct beba_datapath *dp;
+    struct beba_datapath_worker *worker;
     uint64_t now;
     struct beba_of_error err;
     unsigned n_out, n_in, n_removed;
     struct world_out out[WORLD_OUT];
     struct world_in in[WORLD_OUT];
-    struct beba_dp_removed removed[WORLD_OUT];
+    struct beba_datapath_removed removed[WORLD_OUT];
     uint8_t frame[SAMPLE_SIZE];
     struct beba_packet packet;
 };
@@ -76,18 +76,18 @@ struct world {
 /* clang-format on */
 
 /* 0 or an error's type and code as one number: FAILS(type, code). */
-#define FLOW(w, ...)                                                                             \
-    world_result(w,                                                                              \
-                 beba_dp_flow_mod((w)->dp,                                                       \
-                                  &(struct beba_of_flow_mod){                                    \
-                                      .out_port = OFPP_ANY, .out_group = OFPG_ANY, __VA_ARGS__}, \
-                                  (w)->now, &(w)->err))
-#define ADD_GROUP(w, ...)                                                                          \
-    world_result(w, beba_dp_group_mod((w)->dp, &(struct beba_of_group_mod){__VA_ARGS__}, (w)->now, \
-                                      &(w)->err))
-#define ADD_METER(w, ...)                                                                          \
-    world_result(w, beba_dp_meter_mod((w)->dp, &(struct beba_of_meter_mod){__VA_ARGS__}, (w)->now, \
-                                      &(w)->err))
+#define FLOW(w, ...)                                                                         \
+    world_result(w, beba_datapath_flow_mod((w)->dp,                                          \
+                                           &(struct beba_of_flow_mod){.out_port = OFPP_ANY,  \
+                                                                      .out_group = OFPG_ANY, \
+                                                                      __VA_ARGS__},          \
+                                           (w)->now, &(w)->err))
+#define ADD_GROUP(w, ...)                                                                      \
+    world_result(w, beba_datapath_group_mod((w)->dp, &(struct beba_of_group_mod){__VA_ARGS__}, \
+                                            (w)->now, &(w)->err))
+#define ADD_METER(w, ...)                                                                      \
+    world_result(w, beba_datapath_meter_mod((w)->dp, &(struct beba_of_meter_mod){__VA_ARGS__}, \
+                                            (w)->now, &(w)->err))
 #define BUCKETS(...)                                                                            \
     .n_buckets = COUNT(struct beba_of_bucket, __VA_ARGS__), .bucket = (struct beba_of_bucket[]) \
     {                                                                                           \
@@ -120,7 +120,7 @@ static void world_output(void *arg, uint32_t port, uint32_t queue, const struct 
     memcpy(out->frame, p->data, out->len);
 }
 
-static void world_packet_in(void *arg, const struct beba_dp_packet_in *in)
+static void world_packet_in(void *arg, const struct beba_datapath_packet_in *in)
 {
     struct world *w = arg;
     struct world_in *out = &w->in[w->n_in++ % WORLD_OUT];
@@ -137,11 +137,11 @@ static void world_packet_in(void *arg, const struct beba_dp_packet_in *in)
     out->len = in->packet->len;
 }
 
-static void world_removed(void *arg, const struct beba_dp_removed *removed)
+static void world_removed(void *arg, const struct beba_datapath_removed *removed)
 {
     struct world *w = arg;
 
-    struct beba_dp_removed *out = &w->removed[w->n_removed++ % WORLD_OUT];
+    struct beba_datapath_removed *out = &w->removed[w->n_removed++ % WORLD_OUT];
 
     *out = *removed;
     out->match = NULL;
@@ -149,21 +149,22 @@ static void world_removed(void *arg, const struct beba_dp_removed *removed)
 
 static inline void world_port(struct world *w, uint32_t port, uint32_t config, bool up)
 {
-    assert_int_equal(beba_dp_port_set(w->dp, &(struct beba_dp_port){port, config, up}), 0);
+    assert_int_equal(beba_datapath_port_set(w->dp, &(struct beba_datapath_port){port, config, up}),
+                     0);
 }
 
 /* Ports 1 to 4 and LOCAL. */
-static inline void world_open_with(struct world *w, const struct beba_dp_opts *opts)
+static inline void world_open_with(struct world *w, const struct beba_datapath_opts *opts)
 {
-    struct beba_dp_sink sink = {w, world_output, world_packet_in, NULL};
+    struct beba_datapath_sink sink = {w, world_output, world_packet_in, NULL};
     struct beba_error err;
 
     memset(w, 0, sizeof(*w));
     w->now = 1000 * WORLD_S;
     rcu_register_thread();
-    assert_int_equal(beba_dp_new(opts, &w->dp, &err), 0);
-    w->worker = beba_dp_worker(w->dp, 0, &sink);
-    beba_dp_on_removed(w->dp, world_removed, w);
+    assert_int_equal(beba_datapath_new(opts, &w->dp, &err), 0);
+    w->worker = beba_datapath_worker(w->dp, 0, &sink);
+    beba_datapath_on_removed(w->dp, world_removed, w);
     for (uint32_t port = 1; port <= 4; port++)
         world_port(w, port, 0, true);
     world_port(w, OFPP_LOCAL, 0, true);
@@ -171,12 +172,12 @@ static inline void world_open_with(struct world *w, const struct beba_dp_opts *o
 
 static inline void world_open(struct world *w)
 {
-    world_open_with(w, &(struct beba_dp_opts){.n_workers = 1, .seed = 42});
+    world_open_with(w, &(struct beba_datapath_opts){.n_workers = 1, .seed = 42});
 }
 
 static inline void world_close(struct world *w)
 {
-    beba_dp_free(w->dp);
+    beba_datapath_free(w->dp);
     rcu_unregister_thread();
 }
 
@@ -216,7 +217,7 @@ static inline unsigned world_go(struct world *w)
     struct beba_packet *packet[1] = {&w->packet};
 
     world_clear(w);
-    beba_dp_run(w->worker, packet, 1);
+    beba_datapath_run(w->worker, packet, 1);
     rcu_quiescent_state();
     return w->n_out;
 }
@@ -242,19 +243,19 @@ static inline struct beba_packet world_came(struct world *w, unsigned i)
     return p;
 }
 
-static inline uint64_t world_drops(struct world *w, enum beba_dp_drop reason)
+static inline uint64_t world_drops(struct world *w, enum beba_datapath_drop reason)
 {
     uint64_t drops[BEBA_DP_N_DROPS];
 
-    beba_dp_drops(w->dp, drops);
+    beba_datapath_drops(w->dp, drops);
     return drops[reason];
 }
 
 static inline unsigned world_active(struct world *w, uint8_t table)
 {
-    struct beba_dp_table_stats stats;
+    struct beba_datapath_table_stats stats;
 
-    beba_dp_table_stats(w->dp, table, &stats);
+    beba_datapath_table_stats(w->dp, table, &stats);
     return stats.active;
 }
 

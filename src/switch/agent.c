@@ -143,7 +143,7 @@ static int on_set_config(struct beba_session *s, const struct beba_of_msg *m, co
         return beba_of_error_set(err, OFPET_SWITCH_CONFIG_FAILED, OFPSCFC_BAD_FLAGS,
                                  "flags 0x%x: fragments are not put together", m->config.flags);
     a->config = m->config;
-    beba_dp_config(a->o.dp, m->config.flags, m->config.miss_send_len);
+    beba_datapath_config(a->o.dp, m->config.flags, m->config.miss_send_len);
     return 0;
 }
 
@@ -361,7 +361,7 @@ int beba_agent_new(const struct beba_agent_opts *opts, struct beba_agent **out,
     }
     a->o = *opts;
     a->config = (struct beba_of_config){OFPC_FRAG_NORMAL, OFP_DEFAULT_MISS_SEND_LEN};
-    beba_dp_on_removed(opts->dp, beba_agent_removed, a);
+    beba_datapath_on_removed(opts->dp, beba_agent_removed, a);
     uv_timer_init(opts->loop, &a->tick);
     a->tick.data = a;
     uv_timer_start(&a->tick, on_tick, TICK_MS, TICK_MS);
@@ -401,13 +401,13 @@ int beba_agent_apply(struct beba_agent *a, const struct beba_of_msg *msg, const 
         r = beba_agent_modify(a, msg, err);
         break;
     case OFPT_TABLE_MOD:
-        r = beba_dp_table_mod(a->o.dp, &msg->table_mod, err);
+        r = beba_datapath_table_mod(a->o.dp, &msg->table_mod, err);
         break;
     case OFPT_EXPERIMENTER:
         if (msg->experimenter == BEBA_EXPERIMENTER && msg->exp_type == BEBA_MSG_STATE_MOD)
-            r = beba_dp_state_mod(a->o.dp, &msg->state_mod, beba_agent_now(), err);
+            r = beba_datapath_state_mod(a->o.dp, &msg->state_mod, beba_agent_now(), err);
         else if (msg->experimenter == BEBA_EXPERIMENTER && msg->exp_type == BEBA_MSG_PKTTMP_MOD)
-            r = beba_dp_template_mod(a->o.dp, &msg->template_mod, err);
+            r = beba_datapath_template_mod(a->o.dp, &msg->template_mod, err);
         else
             return beba_of_error_set(err, OFPET_BAD_REQUEST, OFPBRC_BAD_EXPERIMENTER,
                                      "%s does not change the pipeline", beba_of_msg_name(msg));

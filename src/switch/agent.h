@@ -14,7 +14,7 @@ struct beba_agent;
 struct beba_agent_opts {
     uv_loop_t *loop;
     const struct beba_log *log;
-    struct beba_dp *dp;
+    struct beba_datapath *dp;
     struct beba_workers *workers;
     uint64_t datapath_id;
     uint8_t dialect;    /* enum beba_dialect */

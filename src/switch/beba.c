@@ -87,13 +87,13 @@ static bool step_states(struct beba_job *job)
                                        .match = r->match,
                                        .remove = removes(&job->request)};
 
-    return beba_dp_states(job->session->agent->o.dp, &filter, job->now, &job->cursor, add_state,
-                          job);
+    return beba_datapath_states(job->session->agent->o.dp, &filter, job->now, &job->cursor,
+                                add_state, job);
 }
 
 static bool step_global(struct beba_job *job)
 {
-    uint32_t state = beba_dp_global_state(job->session->agent->o.dp);
+    uint32_t state = beba_datapath_global_state(job->session->agent->o.dp);
 
     beba_of_reply_add(&job->reply, &state);
     return true;
@@ -103,7 +103,7 @@ static bool step_data(struct beba_job *job)
 {
     struct beba_of_global_data data = {0};
 
-    beba_dp_global_vars(job->session->agent->o.dp, job->request.table, data.vars);
+    beba_datapath_global_vars(job->session->agent->o.dp, job->request.table, data.vars);
     beba_of_reply_add(&job->reply, &data);
     return true;
 }

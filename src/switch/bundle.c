@@ -121,7 +121,7 @@ static int commit(struct beba_session *s, struct beba_bundle *b, struct beba_of_
     const struct kept *k;
     int r = 0;
 
-    beba_dp_begin(s->agent->o.dp);
+    beba_datapath_begin(s->agent->o.dp);
     for (k = b->first; k && !r; k = r ? k : k->next) {
         struct beba_of_msg m;
 
@@ -133,13 +133,13 @@ static int commit(struct beba_session *s, struct beba_bundle *b, struct beba_of_
             break;
     }
     if (r) {
-        beba_dp_rollback(s->agent->o.dp);
+        beba_datapath_rollback(s->agent->o.dp);
         beba_session_error(s, &inner, k->bytes, k->len);
         drop(s, b);
         return beba_of_error_onf(err, ONFERR_ET_FAILED, "the bundle is not committed: %s",
                                  inner.what);
     }
-    beba_dp_commit(s->agent->o.dp);
+    beba_datapath_commit(s->agent->o.dp);
     for (k = b->first; k; k = k->next) {
         follow(s, k);
         beba_arena_free(&s->arena);

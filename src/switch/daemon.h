@@ -24,7 +24,7 @@ struct beba_daemon {
     uv_poll_t netdevs;
     uv_signal_t signal[3];
     bool stopping;
-    struct beba_dp *dp;
+    struct beba_datapath *dp;
     struct beba_workers *workers;
     struct beba_ports *ports;
     struct beba_agent *agent;

@@ -52,14 +52,14 @@ static void add_table(struct beba_job *job, const struct lists *l, unsigned t)
     struct beba_of_table_property p[14];
     struct beba_of_table_features f = {
         .table = (uint8_t)t, .metadata_match = ~0ull, .metadata_write = ~0ull, .property = p};
-    struct beba_dp_table_stats stats;
+    struct beba_datapath_table_stats stats;
     uint32_t n = 0, next = BEBA_DP_TABLES - t - 1, instructions = next ? 0 : 1;
     static const uint16_t action_types[] = {OFPTFPT_WRITE_ACTIONS, OFPTFPT_WRITE_ACTIONS_MISS,
                                             OFPTFPT_APPLY_ACTIONS, OFPTFPT_APPLY_ACTIONS_MISS};
     static const uint16_t set_types[] = {OFPTFPT_WRITE_SETFIELD, OFPTFPT_WRITE_SETFIELD_MISS,
                                          OFPTFPT_APPLY_SETFIELD, OFPTFPT_APPLY_SETFIELD_MISS};
 
-    beba_dp_table_stats(job->session->agent->o.dp, (uint8_t)t, &stats);
+    beba_datapath_table_stats(job->session->agent->o.dp, (uint8_t)t, &stats);
     f.max_entries = stats.max_entries;
     memcpy(f.name, job->session->agent->table_names[t], sizeof(f.name));
     /* The last table has nowhere to go to. */

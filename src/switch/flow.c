@@ -10,11 +10,11 @@ int beba_agent_modify(struct beba_agent *a, const struct beba_of_msg *m, struct 
 {
     switch (m->type) {
     case OFPT_FLOW_MOD:
-        return beba_dp_flow_mod(a->o.dp, &m->flow_mod, beba_agent_now(), err);
+        return beba_datapath_flow_mod(a->o.dp, &m->flow_mod, beba_agent_now(), err);
     case OFPT_GROUP_MOD:
-        return beba_dp_group_mod(a->o.dp, &m->group_mod, beba_agent_now(), err);
+        return beba_datapath_group_mod(a->o.dp, &m->group_mod, beba_agent_now(), err);
     default:
-        return beba_dp_meter_mod(a->o.dp, &m->meter_mod, beba_agent_now(), err);
+        return beba_datapath_meter_mod(a->o.dp, &m->meter_mod, beba_agent_now(), err);
     }
 }
 
@@ -129,7 +129,7 @@ int beba_agent_packet_out(struct beba_agent *a, const struct beba_of_packet_out 
         !beba_ports_find(a->ports, po->in_port))
         return beba_of_error_set(err, OFPET_BAD_REQUEST, OFPBRC_BAD_PORT, "there is no in_port %u",
                                  po->in_port);
-    r = beba_dp_check_actions(a->o.dp, &po->actions, err);
+    r = beba_datapath_check_actions(a->o.dp, &po->actions, err);
     if (!r)
         r = beba_agent_buffer_check(a, po->buffer, err);
     if (r)

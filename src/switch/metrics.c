@@ -139,13 +139,13 @@ static void write_tables(struct beba_daemon *d, struct beba_strbuf *out)
         head(out, what[w].name, what[w].type, what[w].help);
         for (unsigned t = 0; t < BEBA_DP_TABLES; t++) {
             struct beba_state_table_info info = {0};
-            struct beba_dp_table_stats s;
+            struct beba_datapath_table_stats s;
 
-            beba_dp_table_stats(d->dp, (uint8_t)t, &s);
+            beba_datapath_table_stats(d->dp, (uint8_t)t, &s);
             if (!s.active && !s.lookups && !s.stateful)
                 continue;
             if (t < BEBA_STATE_TABLES)
-                beba_dp_state_table(d->dp, (uint8_t)t, &info);
+                beba_datapath_state_table(d->dp, (uint8_t)t, &info);
             snprintf(labels, sizeof(labels), "{table=\"%u\"}", t);
             value(out, what[w].name, labels,
                   w == 0   ? s.active
@@ -163,7 +163,7 @@ static void write_metrics(struct beba_daemon *d, struct beba_strbuf *out)
     struct beba_agent_stats a;
     char labels[64];
 
-    beba_dp_drops(d->dp, drops);
+    beba_datapath_drops(d->dp, drops);
     beba_workers_stats(d->workers, &w);
     beba_agent_stats(d->agent, &a);
     write_ports(d, out);
@@ -171,7 +171,7 @@ static void write_metrics(struct beba_daemon *d, struct beba_strbuf *out)
     head(out, "dropped_packets_total", "counter", "Packets that went nowhere, by reason.");
     for (unsigned i = 0; i < BEBA_DP_N_DROPS; i++) {
         snprintf(labels, sizeof(labels), "{reason=\"%s\"}",
-                 beba_dp_drop_name((enum beba_dp_drop)i));
+                 beba_datapath_drop_name((enum beba_datapath_drop)i));
         value(out, "dropped_packets_total", labels, drops[i]);
     }
     single(out, "packets_total", "counter", "Packets received by all ports.", w.received);

@@ -67,21 +67,21 @@ int beba_session_job(struct beba_session *s, const struct beba_of_msg *m,
     return 0;
 }
 
-static struct beba_dp *dp_of(const struct beba_job *job)
+static struct beba_datapath *dp_of(const struct beba_job *job)
 {
     return job->session->agent->o.dp;
 }
 
 /* --- flows ---------------------------------------------------------------------------------- */
 
-static struct beba_dp_flow_filter filter_of(const struct beba_of_flow_request *r)
+static struct beba_datapath_flow_filter filter_of(const struct beba_of_flow_request *r)
 {
-    return (struct beba_dp_flow_filter){.table = r->table,
-                                        .out_port = r->out_port,
-                                        .out_group = r->out_group,
-                                        .cookie = r->cookie,
-                                        .cookie_mask = r->cookie_mask,
-                                        .match = r->match};
+    return (struct beba_datapath_flow_filter){.table = r->table,
+                                              .out_port = r->out_port,
+                                              .out_group = r->out_group,
+                                              .cookie = r->cookie,
+                                              .cookie_mask = r->cookie_mask,
+                                              .match = r->match};
 }
 
 static bool is_plain(const struct beba_job *job)
@@ -89,7 +89,7 @@ static bool is_plain(const struct beba_job *job)
     return !job->session->codec.seen_beba;
 }
 
-static bool add_flow(void *arg, const struct beba_dp_flow *f)
+static bool add_flow(void *arg, const struct beba_datapath_flow *f)
 {
     struct beba_job *job = arg;
     struct beba_arena arena = {0};
@@ -116,12 +116,12 @@ static bool add_flow(void *arg, const struct beba_dp_flow *f)
 
 static bool step_flows(struct beba_job *job)
 {
-    struct beba_dp_flow_filter filter = filter_of(&job->request.flow);
+    struct beba_datapath_flow_filter filter = filter_of(&job->request.flow);
 
-    return beba_dp_flows(dp_of(job), &filter, job->now, &job->cursor, add_flow, job);
+    return beba_datapath_flows(dp_of(job), &filter, job->now, &job->cursor, add_flow, job);
 }
 
-static bool sum_flow(void *arg, const struct beba_dp_flow *f)
+static bool sum_flow(void *arg, const struct beba_datapath_flow *f)
 {
     struct beba_of_aggregate *sum = arg;
 
@@ -133,10 +133,10 @@ static bool sum_flow(void *arg, const struct beba_dp_flow *f)
 
 static bool step_aggregate(struct beba_job *job)
 {
-    struct beba_dp_flow_filter filter = filter_of(&job->request.flow);
+    struct beba_datapath_flow_filter filter = filter_of(&job->request.flow);
     struct beba_of_aggregate sum = {0};
 
-    beba_dp_flows(dp_of(job), &filter, job->now, &job->cursor, sum_flow, &sum);
+    beba_datapath_flows(dp_of(job), &filter, job->now, &job->cursor, sum_flow, &sum);
     beba_of_reply_add(&job->reply, &sum);
     return true;
 }
@@ -158,10 +158,10 @@ static bool step_desc(struct beba_job *job)
 static bool step_tables(struct beba_job *job)
 {
     for (unsigned t = 0; t < BEBA_DP_TABLES; t++) {
-        struct beba_dp_table_stats stats;
+        struct beba_datapath_table_stats stats;
         struct beba_of_table_stats e = {.table = (uint8_t)t};
 
-        beba_dp_table_stats(dp_of(job), (uint8_t)t, &stats);
+        beba_datapath_table_stats(dp_of(job), (uint8_t)t, &stats);
         e.active = stats.active;
         e.lookups = stats.lookups;
         e.matched = stats.matches;
@@ -200,7 +200,7 @@ static bool step_nothing(struct beba_job *job)
     return true;
 }
 
-static bool add_group_stats(struct beba_job *job, const struct beba_dp_group *g)
+static bool add_group_stats(struct beba_job *job, const struct beba_datapath_group *g)
 {
     struct beba_of_counters *bucket = calloc(g->n_buckets + 1, sizeof(*bucket));
     struct beba_of_group_stats stats = {.group = g->group,
@@ -212,14 +212,14 @@ static bool add_group_stats(struct beba_job *job, const struct beba_dp_group *g)
                                         .bucket = bucket};
 
     for (uint32_t i = 0; bucket && i < g->n_buckets; i++)
-        beba_dp_bucket_stats(dp_of(job), g->group, i, &bucket[i].packets, &bucket[i].bytes);
+        beba_datapath_bucket_stats(dp_of(job), g->group, i, &bucket[i].packets, &bucket[i].bytes);
     if (bucket)
         beba_of_reply_add(&job->reply, &stats);
     free(bucket);
     return true;
 }
 
-static void add_group_desc(struct beba_job *job, const struct beba_dp_group *g)
+static void add_group_desc(struct beba_job *job, const struct beba_datapath_group *g)
 {
     struct beba_of_group_desc desc = {g->type, g->group, g->n_buckets, g->bucket};
     struct beba_arena arena = {0};
@@ -237,10 +237,10 @@ static void add_group_desc(struct beba_job *job, const struct beba_dp_group *g)
 
 static bool step_groups(struct beba_job *job)
 {
-    struct beba_dp_group g;
+    struct beba_datapath_group g;
 
     while (!beba_session_job_full(job)) {
-        if (!beba_dp_group_next(dp_of(job), &job->cursor, job->now, &g))
+        if (!beba_datapath_group_next(dp_of(job), &job->cursor, job->now, &g))
             return true;
         if (job->request.type == OFPMP_GROUP_DESC) {
             add_group_desc(job, &g);
@@ -279,7 +279,7 @@ static bool step_group_features(struct beba_job *job)
     return true;
 }
 
-static bool add_meter_stats(struct beba_job *job, const struct beba_dp_meter *m)
+static bool add_meter_stats(struct beba_job *job, const struct beba_datapath_meter *m)
 {
     struct beba_of_counters *band = calloc(m->n_bands + 1, sizeof(*band));
     struct beba_of_meter_stats stats = {.meter = m->meter,
@@ -291,7 +291,7 @@ static bool add_meter_stats(struct beba_job *job, const struct beba_dp_meter *m)
                                         .band = band};
 
     for (uint32_t i = 0; band && i < m->n_bands; i++)
-        beba_dp_band_stats(dp_of(job), m->meter, i, &band[i].packets, &band[i].bytes);
+        beba_datapath_band_stats(dp_of(job), m->meter, i, &band[i].packets, &band[i].bytes);
     if (band)
         beba_of_reply_add(&job->reply, &stats);
     free(band);
@@ -300,10 +300,10 @@ static bool add_meter_stats(struct beba_job *job, const struct beba_dp_meter *m)
 
 static bool step_meters(struct beba_job *job)
 {
-    struct beba_dp_meter m;
+    struct beba_datapath_meter m;
 
     while (!beba_session_job_full(job)) {
-        if (!beba_dp_meter_next(dp_of(job), &job->cursor, job->now, &m))
+        if (!beba_datapath_meter_next(dp_of(job), &job->cursor, job->now, &m))
             return true;
         if (job->request.meter != OFPM_ALL && job->request.meter != m.meter)
             continue;
@@ -388,12 +388,12 @@ static int check_port_stats(struct beba_session *s, const struct beba_of_request
 static int check_meter(struct beba_session *s, const struct beba_of_request *r,
                        struct beba_of_error *err)
 {
-    struct beba_dp_meter m;
+    struct beba_datapath_meter m;
     uint64_t cursor = 0;
 
     if (r->meter == OFPM_ALL)
         return 0;
-    while (beba_dp_meter_next(s->agent->o.dp, &cursor, 0, &m)) {
+    while (beba_datapath_meter_next(s->agent->o.dp, &cursor, 0, &m)) {
         if (m.meter == r->meter)
             return 0;
     }

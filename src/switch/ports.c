@@ -87,13 +87,13 @@ int beba_ports_fd(const struct beba_ports *ports)
 
 static void tell_datapath(struct beba_ports *ports, const struct beba_swport *p)
 {
-    struct beba_dp_port port = {
+    struct beba_datapath_port port = {
         .port = p->number,
         .config = p->of.config,
         .up = !(p->of.state & OFPPS_LINK_DOWN) && !(p->of.config & OFPPC_PORT_DOWN),
     };
 
-    beba_dp_port_set(ports->opts.dp, &port);
+    beba_datapath_port_set(ports->opts.dp, &port);
 }
 
 /* What an interface is like, as OpenFlow has it. */
@@ -120,7 +120,7 @@ static void look(struct beba_ports *ports, struct beba_swport *p)
 static void closed(struct beba_ports *ports, struct beba_swport *p)
 {
     p->present = false;
-    beba_dp_port_del(ports->opts.dp, p->number);
+    beba_datapath_port_del(ports->opts.dp, p->number);
     beba_workers_port_del(ports->opts.workers, p->number);
     ports->opts.changed(ports->opts.arg, OFPPR_DELETE, p);
 }

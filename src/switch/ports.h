@@ -23,7 +23,7 @@ struct beba_swport {
 };
 
 struct beba_ports_opts {
-    struct beba_dp *dp;
+    struct beba_datapath *dp;
     struct beba_workers *workers;
     const struct beba_log *log;
     /* reason: OFPPR_*. For PORT_STATUS. */

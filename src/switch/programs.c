@@ -19,7 +19,7 @@ struct loaded {
 };
 
 struct beba_programs {
-    struct beba_dp *dp;
+    struct beba_datapath *dp;
     const struct beba_log *log;
     char *list, *flows; /* files; NULL: nothing is kept */
     struct loaded at[BEBA_DP_TABLES];
@@ -37,7 +37,7 @@ static char *with_suffix(const char *path, const char *suffix)
     return out;
 }
 
-int beba_programs_new(struct beba_dp *dp, const struct beba_log *log, const char *state,
+int beba_programs_new(struct beba_datapath *dp, const struct beba_log *log, const char *state,
                       struct beba_programs **out, struct beba_error *err)
 {
     struct beba_programs *ps = calloc(1, sizeof(*ps));
@@ -159,10 +159,10 @@ static int refuse(const struct beba_program *program, const struct beba_diags *d
 }
 
 /* Takes the program. */
-static int put(struct beba_programs *ps, const struct beba_dp_program_opts *opts,
+static int put(struct beba_programs *ps, const struct beba_datapath_program_opts *opts,
                struct beba_program *program, struct beba_error *err)
 {
-    int r = beba_dp_program_load(ps->dp, opts, program, err);
+    int r = beba_datapath_program_load(ps->dp, opts, program, err);
 
     if (r)
         beba_program_free(program);
@@ -173,7 +173,7 @@ int beba_programs_load(struct beba_programs *ps, uint8_t table, uint8_t next, co
                        struct beba_error *err)
 {
     struct beba_lang_opts lang = {.no_warnings = true};
-    struct beba_dp_program_opts opts = {.table = table, .next = next, .state_dir = ps->flows};
+    struct beba_datapath_program_opts opts = {.table = table, .next = next, .state_dir = ps->flows};
     struct beba_program *program = NULL;
     struct beba_diags diags = {0};
     struct loaded *l;
@@ -210,7 +210,7 @@ int beba_programs_unload(struct beba_programs *ps, uint8_t table, struct beba_er
 {
     if (table >= BEBA_DP_TABLES || !ps->at[table].there)
         return beba_error_set(err, -ENOENT, "table %u has no program", table);
-    beba_dp_program_unload(ps->dp, table);
+    beba_datapath_program_unload(ps->dp, table);
     ps->at[table].there = false;
     beba_log(ps->log, BEBA_LOG_NOTICE, "table %u: its program is unloaded", table);
     return save(ps, err);
@@ -249,12 +249,13 @@ static int lead_there(struct beba_programs *ps, uint8_t command, uint16_t priori
                          .order = {OFPIT_GOTO_TABLE}},
     };
 
-    return beba_dp_flow_mod(ps->dp, &mod, beba_agent_now(), err);
+    return beba_datapath_flow_mod(ps->dp, &mod, beba_agent_now(), err);
 }
 
 int beba_programs_stand_alone(struct beba_programs *ps, uint16_t priority, struct beba_error *err)
 {
-    struct beba_dp_program_opts opts = {.table = BEBA_STANDALONE_TABLE, .name = "mac_learning"};
+    struct beba_datapath_program_opts opts = {.table = BEBA_STANDALONE_TABLE,
+                                              .name = "mac_learning"};
     struct beba_lang_opts lang = {.no_warnings = true};
     struct beba_program *program = NULL;
     struct beba_of_error refused = {0};
@@ -271,7 +272,7 @@ int beba_programs_stand_alone(struct beba_programs *ps, uint16_t priority, struc
     beba_diags_free(&diags);
     r = put(ps, &opts, program, err);
     if (!r && lead_there(ps, OFPFC_ADD, priority, &refused)) {
-        beba_dp_program_unload(ps->dp, BEBA_STANDALONE_TABLE);
+        beba_datapath_program_unload(ps->dp, BEBA_STANDALONE_TABLE);
         r = beba_error_set(err, -EINVAL, "%s", refused.what);
     }
     return r;
@@ -280,5 +281,5 @@ int beba_programs_stand_alone(struct beba_programs *ps, uint16_t priority, struc
 void beba_programs_stand_back(struct beba_programs *ps)
 {
     lead_there(ps, OFPFC_DELETE, 0, NULL);
-    beba_dp_program_unload(ps->dp, BEBA_STANDALONE_TABLE);
+    beba_datapath_program_unload(ps->dp, BEBA_STANDALONE_TABLE);
 }

@@ -18,7 +18,7 @@ struct beba_error;
 struct beba_programs;
 
 /* state: of --state, or NULL. */
-int beba_programs_new(struct beba_dp *dp, const struct beba_log *log, const char *state,
+int beba_programs_new(struct beba_datapath *dp, const struct beba_log *log, const char *state,
                       struct beba_programs **out, struct beba_error *err);
 void beba_programs_close(struct beba_programs *ps);
 /* Loads those of FILE.programs; what fails is told and left out. */

@@ -61,11 +61,11 @@ static bool step_tables(struct beba_control_client *k)
 {
     for (unsigned t = 0; t < BEBA_DP_TABLES; t++) {
         struct beba_state_table_info info = {0};
-        struct beba_dp_table_stats s;
+        struct beba_datapath_table_stats s;
 
-        beba_dp_table_stats(k->d->dp, (uint8_t)t, &s);
+        beba_datapath_table_stats(k->d->dp, (uint8_t)t, &s);
         if (t < BEBA_STATE_TABLES)
-            beba_dp_state_table(k->d->dp, (uint8_t)t, &info);
+            beba_datapath_state_table(k->d->dp, (uint8_t)t, &info);
         if (!s.active && !s.lookups && !s.stateful)
             continue;
         beba_strbuf_printf(&k->out,
@@ -80,7 +80,7 @@ static bool step_tables(struct beba_control_client *k)
     return true;
 }
 
-static bool add_flow(void *arg, const struct beba_dp_flow *f)
+static bool add_flow(void *arg, const struct beba_datapath_flow *f)
 {
     struct beba_control_client *k = arg;
     struct beba_strbuf text = {0};
@@ -111,22 +111,22 @@ static bool add_flow(void *arg, const struct beba_dp_flow *f)
 
 static bool step_flows(struct beba_control_client *k)
 {
-    struct beba_dp_flow_filter all = {.out_port = OFPP_ANY, .out_group = OFPG_ANY};
+    struct beba_datapath_flow_filter all = {.out_port = OFPP_ANY, .out_group = OFPG_ANY};
     struct beba_error err;
 
     if (table_of(k, &all.table, &err))
         return true;
-    return beba_dp_flows(k->d->dp, &all, beba_agent_now(), &k->cursor, add_flow, k);
+    return beba_datapath_flows(k->d->dp, &all, beba_agent_now(), &k->cursor, add_flow, k);
 }
 
 static bool step_groups(struct beba_control_client *k)
 {
-    struct beba_dp_group g;
+    struct beba_datapath_group g;
 
     while (!beba_control_full(k)) {
         struct beba_strbuf text = {0};
 
-        if (!beba_dp_group_next(k->d->dp, &k->cursor, beba_agent_now(), &g))
+        if (!beba_datapath_group_next(k->d->dp, &k->cursor, beba_agent_now(), &g))
             return true;
         beba_of_group_print(&text,
                             &(struct beba_of_group_desc){g.type, g.group, g.n_buckets, g.bucket});
@@ -144,12 +144,12 @@ static bool step_groups(struct beba_control_client *k)
 
 static bool step_meters(struct beba_control_client *k)
 {
-    struct beba_dp_meter m;
+    struct beba_datapath_meter m;
 
     while (!beba_control_full(k)) {
         struct beba_strbuf text = {0};
 
-        if (!beba_dp_meter_next(k->d->dp, &k->cursor, beba_agent_now(), &m))
+        if (!beba_datapath_meter_next(k->d->dp, &k->cursor, beba_agent_now(), &m))
             return true;
         beba_of_meter_print(&text,
                             &(struct beba_of_meter_config){m.flags, m.meter, m.n_bands, m.band});
@@ -195,7 +195,7 @@ static bool step_states(struct beba_control_client *k)
 
     if (table_of(k, &all.table, &err))
         return true;
-    return beba_dp_states(k->d->dp, &all, beba_agent_now(), &k->cursor, add_state, k);
+    return beba_datapath_states(k->d->dp, &all, beba_agent_now(), &k->cursor, add_state, k);
 }
 
 static bool step_controllers(struct beba_control_client *k)
@@ -233,7 +233,7 @@ static bool step_counters(struct beba_control_client *k)
     struct beba_worker_stats w;
     struct beba_agent_stats a;
 
-    beba_dp_drops(k->d->dp, drops);
+    beba_datapath_drops(k->d->dp, drops);
     beba_workers_stats(k->d->workers, &w);
     beba_agent_stats(k->d->agent, &a);
     beba_strbuf_printf(
@@ -249,7 +249,7 @@ static bool step_counters(struct beba_control_client *k)
         ull(a.flow_mods));
     for (unsigned i = 0; i < BEBA_DP_N_DROPS; i++)
         beba_strbuf_printf(&k->out, "%s\"%s\": %llu", i ? ", " : "",
-                           beba_dp_drop_name((enum beba_dp_drop)i), ull(drops[i]));
+                           beba_datapath_drop_name((enum beba_datapath_drop)i), ull(drops[i]));
     beba_strbuf_puts(&k->out, "}}\n");
     k->n++;
     return true;

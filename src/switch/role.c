@@ -109,7 +109,7 @@ static void packet_in(struct beba_agent *a, const struct beba_event *e)
         a->stats.packet_ins_unwanted++;
 }
 
-static void state_changed(struct beba_agent *a, const struct beba_dp_state_change *c)
+static void state_changed(struct beba_agent *a, const struct beba_datapath_state_change *c)
 {
     struct beba_of_msg m = {.version = OFP_VERSION,
                             .type = OFPT_EXPERIMENTER,
@@ -153,7 +153,7 @@ void beba_agent_port_changed(struct beba_agent *a, uint8_t reason, const struct 
     }
 }
 
-void beba_agent_removed(void *arg, const struct beba_dp_removed *r)
+void beba_agent_removed(void *arg, const struct beba_datapath_removed *r)
 {
     struct beba_agent *a = arg;
     struct beba_of_msg m = {.version = OFP_VERSION, .type = OFPT_FLOW_REMOVED};

@@ -30,7 +30,7 @@ struct kept {
 
 struct beba_save {
     char *path;
-    struct beba_dp *dp;
+    struct beba_datapath *dp;
     const struct beba_log *log;
     int fd;
     struct beba_strbuf pending;
@@ -191,10 +191,10 @@ static void put(struct writer *w, const struct beba_of_msg *m)
 
 static void put_meters(struct writer *w)
 {
-    struct beba_dp_meter meter;
+    struct beba_datapath_meter meter;
     uint64_t cursor = 0;
 
-    while (beba_dp_meter_next(w->save->dp, &cursor, 0, &meter)) {
+    while (beba_datapath_meter_next(w->save->dp, &cursor, 0, &meter)) {
         struct beba_of_msg m = {.version = OFP_VERSION, .type = OFPT_METER_MOD};
 
         m.meter_mod = (struct beba_of_meter_mod){OFPMC_ADD, meter.flags, meter.meter, meter.n_bands,
@@ -206,10 +206,10 @@ static void put_meters(struct writer *w)
 /* In any order: loading tries those again that lead to groups which come later. */
 static void put_groups(struct writer *w)
 {
-    struct beba_dp_group group;
+    struct beba_datapath_group group;
     uint64_t cursor = 0;
 
-    while (beba_dp_group_next(w->save->dp, &cursor, 0, &group)) {
+    while (beba_datapath_group_next(w->save->dp, &cursor, 0, &group)) {
         struct beba_of_msg m = {.version = OFP_VERSION, .type = OFPT_GROUP_MOD};
 
         m.group_mod =
@@ -227,7 +227,7 @@ static void put_globals(struct writer *w)
                             .experimenter = BEBA_EXPERIMENTER,
                             .exp_type = BEBA_MSG_STATE_MOD,
                             .beba = true};
-    uint32_t state = beba_dp_global_state(w->save->dp);
+    uint32_t state = beba_datapath_global_state(w->save->dp);
 
     if (state) {
         m.state_mod.command = BEBA_SET_GLOBAL_STATE;
@@ -238,8 +238,8 @@ static void put_globals(struct writer *w)
     for (uint8_t t = 0; t < BEBA_STATE_TABLES; t++) {
         uint32_t vars[BEBA_GLOBAL_DATA_VARS] = {0};
 
-        if (beba_dp_is_stateful(w->save->dp, t))
-            beba_dp_global_vars(w->save->dp, t, vars);
+        if (beba_datapath_is_stateful(w->save->dp, t))
+            beba_datapath_global_vars(w->save->dp, t, vars);
         for (uint8_t i = 0; i < BEBA_GLOBAL_DATA_VARS; i++) {
             if (!vars[i])
                 continue;
@@ -283,7 +283,7 @@ static void put_kept(struct writer *w)
         put_bytes(w, off->bytes, off->len);
 }
 
-static bool put_flow(void *arg, const struct beba_dp_flow *f)
+static bool put_flow(void *arg, const struct beba_datapath_flow *f)
 {
     struct writer *w = arg;
     struct beba_of_msg m = {.version = OFP_VERSION, .type = OFPT_FLOW_MOD};
@@ -311,7 +311,7 @@ static bool put_flow(void *arg, const struct beba_dp_flow *f)
 
 static void put_all(struct writer *w)
 {
-    struct beba_dp_flow_filter all = {
+    struct beba_datapath_flow_filter all = {
         .table = OFPTT_ALL, .out_port = OFPP_ANY, .out_group = OFPG_ANY};
     struct beba_of_msg hello = {
         .version = OFP_VERSION,
@@ -325,7 +325,7 @@ static void put_all(struct writer *w)
     put_globals(w);
     put_meters(w);
     put_groups(w);
-    beba_dp_flows(w->save->dp, &all, 0, &cursor, put_flow, w);
+    beba_datapath_flows(w->save->dp, &all, 0, &cursor, put_flow, w);
     w->failed |= w->out.failed || !write_all(w->fd, w->out.s, w->out.len);
     beba_strbuf_free(&w->out);
 }
@@ -474,7 +474,7 @@ int beba_save_load(struct beba_save *s, struct beba_agent *agent, struct beba_er
     return rewrite(s, err);
 }
 
-int beba_save_open(const char *path, struct beba_dp *dp, const struct beba_log *log,
+int beba_save_open(const char *path, struct beba_datapath *dp, const struct beba_log *log,
                    struct beba_save **out, struct beba_error *err)
 {
     struct beba_save *s = calloc(1, sizeof(*s));

@@ -10,11 +10,11 @@
 #include "switch/log.h"
 
 struct beba_agent;
-struct beba_dp;
+struct beba_datapath;
 struct beba_error;
 struct beba_save;
 
-int beba_save_open(const char *path, struct beba_dp *dp, const struct beba_log *log,
+int beba_save_open(const char *path, struct beba_datapath *dp, const struct beba_log *log,
                    struct beba_save **out, struct beba_error *err);
 /* Writes the file anew and closes it. */
 void beba_save_close(struct beba_save *s);

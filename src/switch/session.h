@@ -122,7 +122,7 @@ struct beba_of_actions beba_plain_actions(struct beba_arena *arena,
 
 void beba_session_bundles_drop(struct beba_session *s);
 /* FLOW_REMOVED, by the datapath. */
-void beba_agent_removed(void *arg, const struct beba_dp_removed *removed);
+void beba_agent_removed(void *arg, const struct beba_datapath_removed *removed);
 void beba_session_async_default(struct beba_of_async *async);
 
 #endif

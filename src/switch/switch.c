@@ -93,14 +93,14 @@ static void take_notices(struct beba_daemon *d)
     unsigned cursor = 0;
 
     while (beba_programs_next(d->programs, &cursor, &loaded))
-        beba_dp_program_events(d->dp, loaded.table, on_notice, d);
+        beba_datapath_program_events(d->dp, loaded.table, on_notice, d);
 }
 
 static void on_expire(uv_timer_t *t)
 {
     struct beba_daemon *d = t->data;
 
-    beba_dp_expire(d->dp, beba_agent_now());
+    beba_datapath_expire(d->dp, beba_agent_now());
     take_notices(d);
     on_settle(d);
 }
@@ -221,14 +221,14 @@ static void on_signal(uv_signal_t *s, int number)
 static int start_datapath(struct beba_daemon *d, struct beba_error *err)
 {
     const struct beba_switch_opts *o = d->opts;
-    struct beba_dp_opts dp = {
+    struct beba_datapath_opts dp = {
         .n_workers = o->workers, .max_flows = o->max_flows, .state_file = o->state};
     struct beba_workers_opts workers = {.n = o->workers,
                                         .packet_in_rate = o->packet_in_rate,
                                         .state_changes = o->notify_states,
                                         .wake = on_wake,
                                         .arg = d};
-    int r = beba_dp_new(&dp, &d->dp, err);
+    int r = beba_datapath_new(&dp, &d->dp, err);
 
     if (r)
         return r;
@@ -428,7 +428,7 @@ static void stop(struct beba_daemon *d)
     beba_workers_free(d->workers);
     beba_ports_free(d->ports);
     beba_agent_free(d->agent);
-    beba_dp_free(d->dp);
+    beba_datapath_free(d->dp);
     beba_tls_context_free(d->tls);
     uv_walk(&d->loop, close_rest, NULL);
     uv_run(&d->loop, UV_RUN_DEFAULT);

@@ -31,7 +31,7 @@ struct worker_port {
 
 struct worker {
     struct beba_workers *ws;
-    struct beba_dp_worker *dp;
+    struct beba_datapath_worker *dp;
     unsigned index;
     pthread_t thread;
     bool started;
@@ -117,8 +117,8 @@ static bool may_tell(struct worker *w, uint64_t now)
     return true;
 }
 
-static void tell_frame(struct worker *w, const struct beba_dp_packet_in *in, const uint8_t *frame,
-                       uint32_t len)
+static void tell_frame(struct worker *w, const struct beba_datapath_packet_in *in,
+                       const uint8_t *frame, uint32_t len)
 {
     uint32_t oxm_len = in->match.n * (uint32_t)sizeof(struct beba_of_oxm);
     struct event_record *e;
@@ -149,7 +149,7 @@ static void tell_frame(struct worker *w, const struct beba_dp_packet_in *in, con
 }
 
 /* A train is told segment by segment: that is what was on the wire. */
-static void on_packet_in(void *arg, const struct beba_dp_packet_in *in)
+static void on_packet_in(void *arg, const struct beba_datapath_packet_in *in)
 {
     struct worker *w = arg;
     const struct beba_packet *p = in->packet;
@@ -167,7 +167,7 @@ static void on_packet_in(void *arg, const struct beba_dp_packet_in *in)
     }
 }
 
-static void on_state_changed(void *arg, const struct beba_dp_state_change *change)
+static void on_state_changed(void *arg, const struct beba_datapath_state_change *change)
 {
     struct worker *w = arg;
     struct event_record *e =
@@ -208,7 +208,7 @@ static unsigned receive(struct worker *w)
             continue;
         for (unsigned k = 0; k < n; k++)
             beba_packet_parse(&packet[k]);
-        beba_dp_run(w->dp, ptr, n);
+        beba_datapath_run(w->dp, ptr, n);
         flush_ports(w);
         urcu_qsbr_quiescent_state();
         all += n;
@@ -236,7 +236,7 @@ static void execute(struct worker *w, const struct out_record *out)
     p.now = (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
     memcpy(p.data, frame, out->len);
     beba_packet_parse(&p);
-    beba_dp_execute(w->dp, &p, &actions);
+    beba_datapath_execute(w->dp, &p, &actions);
 }
 
 static unsigned execute_packet_outs(struct worker *w)
@@ -485,7 +485,7 @@ bool beba_workers_next(struct beba_workers *ws, struct beba_event *out)
                                    .n_oxm = e->n_oxm,
                                    .n_plain = e->n_plain};
         if (e->kind == BEBA_EVENT_STATE_CHANGED) {
-            out->change = (const struct beba_dp_state_change *)(const void *)(e + 1);
+            out->change = (const struct beba_datapath_state_change *)(const void *)(e + 1);
         } else {
             out->oxm = (const struct beba_of_oxm *)(const void *)(e + 1);
             out->frame = (const uint8_t *)(out->oxm + e->n_oxm);
@@ -520,10 +520,11 @@ void beba_workers_stats(struct beba_workers *ws, struct beba_worker_stats *out)
 static int start(struct beba_workers *ws, unsigned i, struct beba_error *err)
 {
     struct worker *w = &ws->worker[i];
-    struct beba_dp_sink sink = {.arg = w,
-                                .output = on_output,
-                                .packet_in = on_packet_in,
-                                .state_changed = ws->opts.state_changes ? on_state_changed : NULL};
+    struct beba_datapath_sink sink = {.arg = w,
+                                      .output = on_output,
+                                      .packet_in = on_packet_in,
+                                      .state_changed =
+                                          ws->opts.state_changes ? on_state_changed : NULL};
     sigset_t all, before;
     int r;
 
@@ -535,7 +536,7 @@ static int start(struct beba_workers *ws, unsigned i, struct beba_error *err)
     if (w->wake_fd < 0 || !w->scratch || beba_ring_init(&w->events, EVENTS_SIZE) ||
         beba_ring_init(&w->outs, OUTS_SIZE))
         return beba_error_set(err, -ENOMEM, "not enough memory for a worker");
-    w->dp = beba_dp_worker(ws->opts.dp, i, &sink);
+    w->dp = beba_datapath_worker(ws->opts.dp, i, &sink);
     if (!w->dp)
         return beba_error_set(err, -ENOMEM, "not enough memory for a worker");
     /* Signals are the control thread's. */

@@ -16,7 +16,7 @@ struct beba_error;
 struct beba_workers;
 
 struct beba_workers_opts {
-    struct beba_dp *dp;
+    struct beba_datapath *dp;
     unsigned n;              /* threads, 1..64 */
     uint32_t packet_in_rate; /* a second, of all threads */
     bool state_changes;      /* STATE_CHANGED is wanted */
@@ -56,7 +56,7 @@ struct beba_event {
     uint32_t n_oxm, n_plain;
     const struct beba_of_oxm *oxm;
     const uint8_t *frame;
-    const struct beba_dp_state_change *change;
+    const struct beba_datapath_state_change *change;
 };
 /* The next event of any worker; it is lent until beba_workers_pop. */
 bool beba_workers_next(struct beba_workers *ws, struct beba_event *out);

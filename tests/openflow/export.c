@@ -31,8 +31,8 @@ struct sent {
 struct world {
     const struct beba_pipeline *p;
     struct beba_engine *e;
-    struct beba_dp *dp;
-    struct beba_dp_worker *worker;
+    struct beba_datapath *dp;
+    struct beba_datapath_worker *worker;
     struct beba_export export;
     struct sent sent[MOST];
     unsigned n_sent, n_in, differ;
@@ -60,7 +60,7 @@ static void note_output(void *arg, uint32_t port, uint32_t queue, const struct b
     memcpy(s->bytes, p->data, p->len < sizeof(s->bytes) ? p->len : sizeof(s->bytes));
 }
 
-static void note_in(void *arg, const struct beba_dp_packet_in *in)
+static void note_in(void *arg, const struct beba_datapath_packet_in *in)
 {
     ((struct world *)arg)->n_in++;
 }
@@ -85,9 +85,9 @@ static bool install(struct world *w)
         if (!rc && m.xid != i + 1)
             rc = -1;
         if (!rc && m.type == OFPT_FLOW_MOD)
-            rc = beba_dp_flow_mod(w->dp, &m.flow_mod, w->now, &err);
+            rc = beba_datapath_flow_mod(w->dp, &m.flow_mod, w->now, &err);
         else if (!rc && m.type == OFPT_EXPERIMENTER)
-            rc = beba_dp_state_mod(w->dp, &m.state_mod, w->now, &err);
+            rc = beba_datapath_state_mod(w->dp, &m.state_mod, w->now, &err);
         if (rc) {
             beba_export_print_msg(&text, &w->export.msg[i]);
             printf("message %u is refused: %s\n  %s\n", i + 1, err.what, beba_strbuf_str(&text));
@@ -102,17 +102,18 @@ static bool install(struct world *w)
 
 static bool set_up(struct world *w, struct beba_error *err)
 {
-    const struct beba_dp_sink sink = {.arg = w, .output = note_output, .packet_in = note_in};
+    const struct beba_datapath_sink sink = {.arg = w, .output = note_output, .packet_in = note_in};
 
     urcu_qsbr_register_thread();
     if (beba_engine_new(w->p, &(struct beba_engine_opts){.fixed_seed = true, .capacity = 100000},
                         &w->e, err) ||
-        beba_dp_new(&(struct beba_dp_opts){.n_workers = 1, .max_flows = 100000}, &w->dp, err))
+        beba_datapath_new(&(struct beba_datapath_opts){.n_workers = 1, .max_flows = 100000}, &w->dp,
+                          err))
         return false;
-    w->worker = beba_dp_worker(w->dp, 0, &sink);
+    w->worker = beba_datapath_worker(w->dp, 0, &sink);
     for (uint32_t i = 1; i <= PORTS; i++)
-        beba_dp_port_set(w->dp, &(struct beba_dp_port){.port = i, .up = true});
-    beba_dp_port_set(w->dp, &(struct beba_dp_port){.port = PASS, .up = true});
+        beba_datapath_port_set(w->dp, &(struct beba_datapath_port){.port = i, .up = true});
+    beba_datapath_port_set(w->dp, &(struct beba_datapath_port){.port = PASS, .up = true});
     return install(w);
 }
 
@@ -197,7 +198,7 @@ static void run_packet(struct world *w, const struct beba_packet *original, uint
     w->n_sent = w->n_in = 0;
     beba_engine_run(w->e, &one, 1, &result);
     beba_packet_parse(&b);
-    beba_dp_run(w->worker, &two, 1);
+    beba_datapath_run(w->worker, &two, 1);
     compare(w, &result, &a);
 }
 
@@ -309,7 +310,7 @@ static void compare_flows(struct world *w)
 
             if (k.at->machine != m)
                 continue;
-            beba_dp_states(w->dp, &filter, w->now, &at, compare_flow, &k);
+            beba_datapath_states(w->dp, &filter, w->now, &at, compare_flow, &k);
             n += k.n;
         }
         while (beba_engine_next_flow(w->e, m, w->now, &cursor, &flow))
@@ -364,7 +365,7 @@ int main(int argc, char **argv)
                                       .out_group = OFPG_ANY,
                                       .instructions = {.present = BEBA_OF_GOTO, .table = 1}};
 
-        if (beba_dp_flow_mod(w.dp, &go, 0, NULL))
+        if (beba_datapath_flow_mod(w.dp, &go, 0, NULL))
             return 1;
     }
     for (int i = 2; i < argc; i++) {
@@ -376,7 +377,7 @@ int main(int argc, char **argv)
            w.export.n_tables, w.differ);
     beba_export_free(&w.export);
     beba_engine_free(w.e);
-    beba_dp_free(w.dp);
+    beba_datapath_free(w.dp);
     beba_program_free(program);
     beba_diags_free(&diags);
     urcu_qsbr_unregister_thread();
