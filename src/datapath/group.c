@@ -47,6 +47,7 @@ static uint64_t flow_hash(struct beba_datapath_exec *x)
         OFPXMT_OFB_IP_PROTO, OFPXMT_OFB_IPV4_SRC, OFPXMT_OFB_IPV4_DST, OFPXMT_OFB_IPV6_SRC,
         OFPXMT_OFB_IPV6_DST, OFPXMT_OFB_TCP_SRC,  OFPXMT_OFB_TCP_DST,  OFPXMT_OFB_UDP_SRC,
         OFPXMT_OFB_UDP_DST,  OFPXMT_OFB_SCTP_SRC, OFPXMT_OFB_SCTP_DST, OFPXMT_OFB_MPLS_LABEL,
+        OFPXMT_OFB_ARP_SPA,  OFPXMT_OFB_ARP_TPA,
     };
     const struct beba_key *key = beba_datapath_exec_key(x);
     uint64_t h = x->dp->opts.seed;

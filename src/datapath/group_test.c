@@ -70,15 +70,20 @@ static void all_makes_copies(void **state)
 
 static unsigned chosen[5];
 
-static void send_flows(unsigned n)
+static void send_each(unsigned n, const char *what, enum beba_field_id differs)
 {
     memset(chosen, 0, sizeof(chosen));
     for (unsigned i = 0; i < n; i++) {
-        world_make(&w, "udp");
-        beba_field_write(&w.packet, BEBA_F_IP4_SRC, beba_u128(0, i));
+        world_make(&w, what);
+        assert_true(beba_field_write(&w.packet, differs, beba_u128(0, i)));
         if (world_go(&w))
             chosen[w.out[0].port]++;
     }
+}
+
+static void send_flows(unsigned n)
+{
+    send_each(n, "udp", BEBA_F_IP4_SRC);
 }
 
 static void select_goes_by_weight_and_flow(void **state)
@@ -101,6 +106,8 @@ static void select_goes_by_weight_and_flow(void **state)
     send_flows(2000);
     assert_in_range(chosen[2], 1400, 1600);
     assert_int_equal(chosen[2] + chosen[3], 2000);
+    send_each(2000, "arp", BEBA_F_ARP_TPA);
+    assert_in_range(chosen[2], 1400, 1600);
     world_port(&w, 3, 0, false);
     send_flows(200);
     assert_int_equal(chosen[2], 200);
