@@ -45,7 +45,7 @@ class Lab(live.Net):
 
     def __init__(self, directory):
         super().__init__(directory)
-        self.directory, self.logs = str(directory), {}
+        self.directory, self.logs, self.switches = str(directory), {}, []
         self.s = self.host("s")
 
     def logged(self, name, host, *args):
@@ -79,6 +79,7 @@ class Lab(live.Net):
     def switch(self, *ports, name="switch", dpid=1, options=()):
         """ports: device names, numbered from 1."""
         words = [w for i, p in enumerate(ports, 1) for w in ("--port", f"{p}={i}")]
+        self.switches.append(name)
         return self.logged(name, self.s, live.BEBA, "switch", *words, "--dpid", f"{dpid:016x}",
                            "--controller", "tcp:127.0.0.1:6653", "--control", self.control(name),
                            *options)
@@ -93,6 +94,9 @@ class Lab(live.Net):
         live.wait_until("the switches are set up", lambda: self.log(app).count("is set up") >=
                         switches, 20)
         assert "refuses" not in self.log(app), self.log(app)
+        for name in self.switches:  # what is sent before a link is seen to be up is lost
+            live.wait_until("all ports are up", lambda: all(
+                port["up"] for port in self.ctl("ports", "--json", name=name).lines))
 
 
 @pytest.fixture

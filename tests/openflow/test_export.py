@@ -40,7 +40,8 @@ def test_example(program, tmp_path):
         packets.write_capture(str(made), generate.frames(len(name), file.read()))
     status, output = run(program, *CAPTURES, str(made))
     if status == REFUSED and name not in MUST:
-        pytest.skip(output.strip())
+        assert output.strip(), "what cannot be expressed is named"
+        return
     assert status == 0, output
 
 
