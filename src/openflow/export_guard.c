@@ -491,6 +491,7 @@ static bool bits_are(struct export *x, const struct path *path, const struct beb
     uint64_t mask = ~0ull, want, bits;
     struct piece piece;
     unsigned shift = 0, width;
+    int n_alts;
     struct alt alts[EXPORT_ALTS];
     struct sym f;
 
@@ -508,7 +509,8 @@ static bool bits_are(struct export *x, const struct path *path, const struct beb
     if (a->op != BEBA_OP_FIELD || (f = beba_export_sym(x, path, a)).kind != SYM_FIELD)
         return false;
     width = f.type.width;
-    if (width > 64 || beba_export_alts(x, f.id, alts) < 0)
+    n_alts = beba_export_alts(x, f.id, alts);
+    if (width > 64 || n_alts < 0)
         return false;
     want = e->arg[1]->k.lo;
     bits = beba_mask64(width) >> shift & mask;
@@ -522,7 +524,7 @@ static bool bits_are(struct export *x, const struct path *path, const struct beb
         return true;
     }
     piece = (struct piece){{0, want << shift}, {0, bits << shift}};
-    if (piece.mask.lo != beba_mask64(width) && !beba_of_fields[alts[0].field].maskable) {
+    if (n_alts && piece.mask.lo != beba_mask64(width) && !beba_of_fields[alts[0].field].maskable) {
         beba_export_say(x, e->loc, "OpenFlow cannot match some bits of %s only",
                         beba_fields[f.id].name);
         return true;
