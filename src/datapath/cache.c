@@ -54,10 +54,10 @@ static int publish(struct beba_datapath *dp, const struct beba_key *mask)
     if (!wanted)
         return -ENOMEM;
     wanted->serial = old ? old->serial + 1 : 1;
-    for (uint8_t w = 0; w < BEBA_KEY_WORDS; w++) {
+    for (unsigned w = 0; w < BEBA_KEY_WORDS; w++) {
         if (!mask->w[w])
             continue;
-        wanted->word[wanted->n_words] = w;
+        wanted->word[wanted->n_words] = (uint8_t)w;
         wanted->mask[wanted->n_words++] = mask->w[w];
     }
     atomic_store_explicit(&dp->wanted, wanted, memory_order_release);

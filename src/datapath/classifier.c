@@ -159,9 +159,9 @@ static struct beba_subtable *new_subtable(const struct beba_key *mask)
     if (!s)
         return NULL;
     s->fields = mask->w[0];
-    for (uint8_t w = 1; w < BEBA_KEY_WORDS; w++) {
+    for (unsigned w = 1; w < BEBA_KEY_WORDS; w++) {
         if (mask->w[w]) {
-            s->word[s->n_words] = w;
+            s->word[s->n_words] = (uint8_t)w;
             s->mask[s->n_words++] = mask->w[w];
         }
     }

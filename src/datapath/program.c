@@ -71,15 +71,16 @@ int beba_datapath_program_load(struct beba_datapath *dp,
                                struct beba_program *program, struct beba_error *err)
 {
     const char *name = opts->name ? opts->name : "";
+    size_t size = strlen(name) + 1;
     struct beba_table_program *p;
     int rc = check_place(dp, opts, err);
 
     if (rc)
         return rc;
-    p = calloc(1, sizeof(*p) + strlen(name) + 1);
+    p = calloc(1, sizeof(*p) + size);
     if (!p)
         return beba_error_set(err, -ENOMEM, "out of memory");
-    strcpy(p->name, name);
+    memcpy(p->name, name, size);
     p->next = opts->next ? opts->next : (uint8_t)(opts->table + 1);
     rc = beba_machine_new(program, opts->state_dir, opts->capacity, &p->machine, err);
     if (rc) {

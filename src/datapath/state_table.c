@@ -167,7 +167,7 @@ union copy {
 bool beba_state_next(struct beba_state_table *t, uint64_t *cursor, struct beba_state_copy *out)
 {
     struct beba_ft *ft = t->ft;
-    union copy copy;
+    union copy copy = {0};
     uint64_t at;
 
     for (; (at = *cursor / BEBA_FT_SLOTS) < ft->n_buckets; *cursor = (at + 1) * BEBA_FT_SLOTS)

@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <pcap/pcap.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/timerfd.h>
@@ -87,9 +88,7 @@ static int open_port(struct beba_port *port, const struct beba_port_words *words
     port->fd = timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC);
     if (!port->name || port->fd < 0)
         return beba_error_set(err, -ENOMEM, "out of memory or descriptors");
-    strcpy(port->name, in);
-    strcat(port->name, ",");
-    strcat(port->name, out);
+    snprintf(port->name, size, "%s,%s", in, out);
     rc = open_files(s, in, out, err);
     if (rc)
         return rc;

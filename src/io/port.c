@@ -105,7 +105,7 @@ int beba_port_find(struct beba_port *port, const char *name, struct beba_error *
         return beba_error_set(err, -errno, "cannot make a socket: %s", strerror(errno));
     if (!*name || strlen(name) >= IFNAMSIZ)
         return beba_error_set(err, -EINVAL, "an interface's name has 1 to %d bytes", IFNAMSIZ - 1);
-    strcpy(req.ifr_name, name);
+    memcpy(req.ifr_name, name, strlen(name) + 1);
     if (ioctl(port->control, SIOCGIFINDEX, &req)) {
         rc = -errno;
         beba_error_set(err, rc, "cannot find the interface: %s", strerror(-rc));
@@ -157,7 +157,7 @@ static int cut_words(struct beba_port_words *w, const char *text, struct beba_er
 
     if (strlen(text) >= sizeof(w->text))
         return beba_error_set(err, -EINVAL, "the port's description is too long");
-    strcpy(w->text, text);
+    memcpy(w->text, text, strlen(text) + 1);
     for (w->n = 0; at; w->n++) {
         if (w->n == BEBA_PORT_WORDS)
             return beba_error_set(err, -EINVAL, "the port's description has too many options");

@@ -152,9 +152,9 @@ int beba_export_alts(const struct export *x, uint32_t field, struct alt out[EXPO
                          beba_fields[field].type.width == 128 && !j, out, n);
         return n;
     }
-    for (uint8_t of = 0; of <= BEBA_OF_TCP_FLAGS; of++)
+    for (unsigned of = 0; of <= BEBA_OF_TCP_FLAGS; of++)
         if (beba_of_fields[of].packet == field && prereqs[beba_of_fields[of].prereq].possible)
-            return add_alts(x, of, 0, false, out, 0);
+            return add_alts(x, (uint8_t)of, 0, false, out, 0);
     return -1;
 }
 

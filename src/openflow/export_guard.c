@@ -239,7 +239,7 @@ static void compare(struct export *x, uint8_t op, const struct sym *a, const str
     static const struct {
         uint8_t op, want;
     } as[] = {
-        [BEBA_OP_EQ - BEBA_OP_EQ] = {BEBA_COND_EQ, 1},
+        [0] = {BEBA_COND_EQ, 1},
         [BEBA_OP_NE - BEBA_OP_EQ] = {BEBA_COND_EQ, 0},
         [BEBA_OP_LT - BEBA_OP_EQ] = {BEBA_COND_LT, 1},
         [BEBA_OP_LE - BEBA_OP_EQ] = {BEBA_COND_LTE, 1},

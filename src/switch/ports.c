@@ -149,6 +149,15 @@ static int open_port(struct beba_ports *ports, struct beba_swport *p, struct beb
     return 0;
 }
 
+/* What a controller is told of a port. */
+static bool same(const struct beba_of_port *a, const struct beba_of_port *b)
+{
+    return a->config == b->config && a->state == b->state && a->current == b->current &&
+           a->advertised == b->advertised && a->supported == b->supported && a->peer == b->peer &&
+           a->current_speed == b->current_speed && a->max_speed == b->max_speed &&
+           !memcmp(a->hw_addr, b->hw_addr, sizeof(a->hw_addr)) && !strcmp(a->name, b->name);
+}
+
 static void dev_changed(struct beba_ports *ports, const struct beba_netdev_event *e)
 {
     for (struct beba_swport *p = ports->first; p; p = p->next) {
@@ -162,7 +171,7 @@ static void dev_changed(struct beba_ports *ports, const struct beba_netdev_event
                 continue;
             }
             look(ports, p);
-            if (!memcmp(&before, &p->of, sizeof(before)))
+            if (same(&before, &p->of))
                 continue;
             beba_log(ports->opts.log, BEBA_LOG_INFO, "port %u (%s): link %s", p->number, p->name,
                      p->of.state & OFPPS_LINK_DOWN ? "down" : "up");

@@ -235,18 +235,18 @@ static void put_globals(struct writer *w)
         m.state_mod.global_state.mask = ~0u;
         put(w, &m);
     }
-    for (uint8_t t = 0; t < BEBA_STATE_TABLES; t++) {
+    for (unsigned t = 0; t < BEBA_STATE_TABLES; t++) {
         uint32_t vars[BEBA_GLOBAL_DATA_VARS] = {0};
 
-        if (beba_datapath_is_stateful(w->save->dp, t))
-            beba_datapath_global_vars(w->save->dp, t, vars);
-        for (uint8_t i = 0; i < BEBA_GLOBAL_DATA_VARS; i++) {
+        if (beba_datapath_is_stateful(w->save->dp, (uint8_t)t))
+            beba_datapath_global_vars(w->save->dp, (uint8_t)t, vars);
+        for (unsigned i = 0; i < BEBA_GLOBAL_DATA_VARS; i++) {
             if (!vars[i])
                 continue;
-            m.state_mod =
-                (struct beba_of_state_mod){.command = BEBA_SET_GLOBAL_DATA_VAR,
-                                           .table = t,
-                                           .global_var = {.id = i, .value = vars[i], .mask = ~0u}};
+            m.state_mod = (struct beba_of_state_mod){
+                .command = BEBA_SET_GLOBAL_DATA_VAR,
+                .table = (uint8_t)t,
+                .global_var = {.id = (uint8_t)i, .value = vars[i], .mask = ~0u}};
             put(w, &m);
         }
     }
