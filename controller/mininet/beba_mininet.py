@@ -58,7 +58,7 @@ class BebaSwitch(Switch):
 
     def ctl(self, *args):
         """What `beba ctl` says."""
-        return self.cmd(shlex.join([self.binary, "ctl", "--socket", self.socket, *args]))
+        return self.cmd(shlex.join([self.binary, "ctl", "--control", self.socket, *args]))
 
     def dpctl(self, *args):
         return self.ctl(*args)

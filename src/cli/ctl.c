@@ -17,7 +17,7 @@ struct opts {
 };
 
 static const struct cli_option options[] = {
-    {.name = "socket",
+    {.name = "control",
      .letter = 'S',
      .kind = CLI_STRING,
      .arg = "PATH",

@@ -9,7 +9,7 @@
  *
  * Bounds: BEBA_DP_* and struct beba_datapath_opts. What does not fit is refused with OpenFlow's
  * error. Every packet that goes nowhere is counted by reason. Semantics: OpenFlow 1.3.5 [sections],
- * BEBA: docs/openflow.md. Memory of the packet path is made beforehand, per worker. */
+ * BEBA: docs/beba-extension.md. Memory of the packet path is made beforehand, per worker. */
 #ifndef BEBA_DATAPATH_DATAPATH_H
 #define BEBA_DATAPATH_DATAPATH_H
 

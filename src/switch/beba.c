@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
-/* The BEBA extension (docs/openflow.md): modifications, statistics, FLOW_NOTIFICATION. */
+/* The BEBA extension (docs/beba-extension.md): modifications, statistics, FLOW_NOTIFICATION. */
 #include "datapath/stateful.h"
 #include "switch/session.h"
 

@@ -136,8 +136,8 @@ static const char *base_name(const char *path)
 }
 
 /* The first error, with its place. */
-static int refuse(const struct beba_program *program, const struct beba_diags *diags, int r,
-                  struct beba_error *err)
+static int first_error(const struct beba_program *program, const struct beba_diags *diags, int r,
+                       struct beba_error *err)
 {
     for (uint32_t i = 0; i < diags->n; i++) {
         const struct beba_diag *d = &diags->diag[i];
@@ -155,6 +155,16 @@ static int refuse(const struct beba_program *program, const struct beba_diags *d
     }
     if (err && !err->what[0])
         beba_error_set(err, r, "cannot load the program: %s", strerror(-r));
+    return r;
+}
+
+/* Says why a program is not taken, and frees what there is of it. */
+static int refuse(struct beba_program *program, struct beba_diags *diags, int r,
+                  struct beba_error *err)
+{
+    r = first_error(program, diags, r, err);
+    beba_program_free(program);
+    beba_diags_free(diags);
     return r;
 }
 
@@ -183,12 +193,8 @@ int beba_programs_load(struct beba_programs *ps, uint8_t table, uint8_t next, co
         return beba_error_set(err, -EINVAL, "there is no table %u, or the path is too long", table);
     l = &ps->at[table];
     r = beba_lang_load_file(path, &lang, &program, &diags, err);
-    if (r) {
-        r = refuse(program, &diags, r, err);
-        beba_program_free(program);
-        beba_diags_free(&diags);
-        return r;
-    }
+    if (r)
+        return refuse(program, &diags, r, err);
     beba_diags_free(&diags);
     if (ps->flows && mkdir(ps->flows, 0700) && errno != EEXIST) {
         beba_program_free(program);
@@ -263,12 +269,8 @@ int beba_programs_stand_alone(struct beba_programs *ps, uint16_t priority, struc
     int r = beba_lang_load_text("mac_learning.xfsm", (const char *)mac_learning,
                                 sizeof(mac_learning), &lang, &program, &diags);
 
-    if (r) {
-        r = refuse(program, &diags, r, err);
-        beba_program_free(program);
-        beba_diags_free(&diags);
-        return r;
-    }
+    if (r)
+        return refuse(program, &diags, r, err);
     beba_diags_free(&diags);
     r = put(ps, &opts, program, err);
     if (!r && lead_there(ps, OFPFC_ADD, priority, &refused)) {

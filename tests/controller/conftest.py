@@ -18,20 +18,7 @@ MANAGER = shutil.which("osken-manager")
 PYTHON = "/usr/bin/python3" if os.path.exists("/usr/bin/python3") else sys.executable
 
 
-def why_not():
-    if os.geteuid() != 0:
-        return "network namespaces need root"
-    if not MANAGER:
-        return "osken-manager (python3-os-ken) is not installed"
-    for tool in ("ip", "nsenter", "ethtool"):
-        if not shutil.which(tool):
-            return f"{tool} is not installed"
-    built = subprocess.run([live.BEBA, "switch", "--help"], stdout=subprocess.DEVNULL,
-                           stderr=subprocess.DEVNULL)
-    return "this beba was built without the switch" if built.returncode else None
-
-
-MISSING = why_not()
+MISSING = live.cannot_switch("osken-manager")
 
 
 def pytest_collection_modifyitems(items):
@@ -88,7 +75,7 @@ class Lab(live.Net):
         return os.path.join(self.directory, name + ".ctl")
 
     def ctl(self, *args, name="switch"):
-        return self.s.beba("ctl", "--socket", self.control(name), *args)
+        return self.s.beba("ctl", "--control", self.control(name), *args)
 
     def ready(self, app, switches=1):
         live.wait_until("the switches are set up", lambda: self.log(app).count("is set up") >=

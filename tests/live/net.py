@@ -18,6 +18,7 @@ import json
 import os
 import re
 import select
+import shutil
 import signal
 import socket
 import struct
@@ -36,6 +37,18 @@ PACKET_OUTGOING = 4
 SO_RCVBUFFORCE = 33
 
 libc = ctypes.CDLL(None, use_errno=True)
+
+
+def cannot_switch(*more):
+    """What is missing for `beba switch` to be tested, more tools among it; None when nothing is."""
+    if os.geteuid() != 0:
+        return "network namespaces need root"
+    for tool in ("ip", "nsenter", "ethtool", *more):
+        if not shutil.which(tool):
+            return f"{tool} is not installed"
+    built = subprocess.run([BEBA, "switch", "--help"], stdout=subprocess.DEVNULL,
+                           stderr=subprocess.DEVNULL)
+    return "this beba was built without the switch" if built.returncode else None
 
 
 class Failed(AssertionError):

@@ -20,18 +20,7 @@ import net as live  # noqa: E402
 HELLO = bytes.fromhex("0400000800000000")
 
 
-def why_not():
-    if os.geteuid() != 0:
-        return "network namespaces need root"
-    for tool in ("ip", "nsenter", "ethtool"):
-        if not shutil.which(tool):
-            return f"{tool} is not installed"
-    built = subprocess.run([live.BEBA, "switch", "--help"], stdout=subprocess.DEVNULL,
-                           stderr=subprocess.DEVNULL)
-    return "this beba was built without the switch" if built.returncode else None
-
-
-MISSING = why_not()
+MISSING = live.cannot_switch()
 
 
 def pytest_collection_modifyitems(items):
