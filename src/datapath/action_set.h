@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /* The action set of a packet [5.10]: at most one action of each kind, one set-field for each field,
- * and BEBA's actions, all of them, in the order written (docs/beba-extension.md). Actions are borrowed
- * from flow entries, which outlive the packet. */
+ * and BEBA's actions, all of them, in the order written (docs/beba-extension.md). Actions are
+ * borrowed from flow entries, which outlive the packet. */
 #ifndef BEBA_DATAPATH_ACTION_SET_H
 #define BEBA_DATAPATH_ACTION_SET_H
 
