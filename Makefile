@@ -24,7 +24,7 @@ all: deps $(BUILD)/build.ninja
 help:
 	@echo 'make                 build build/beba (installs missing packages first)'
 	@echo 'make demo            build, then port knocking on a capture, step by step'
-	@echo 'make test            everything: three builds, sanitizers, lint; under 15 minutes on 2 cores'
+	@echo 'make test            everything: three builds, sanitizers, lint; about 20 minutes on 2 cores'
 	@echo 'make lint            only format, clang-tidy, shellcheck and the house rules'
 	@echo 'make bench           speed on this machine: a table, and build/bench.json'
 	@echo 'make fuzz            every fuzz target for FUZZ_SECONDS ($(FUZZ_SECONDS))'
