@@ -8,8 +8,8 @@ import subprocess
 import sys
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-ROOMS = ["base", "packet", "pipeline", "lang", "state", "engine", "emit", "kernel", "io", "openflow",
-         "datapath", "switch", "lib", "cli"]
+ROOMS = ["base", "packet", "pipeline", "lang", "state", "engine", "emit", "native", "kernel", "io",
+         "openflow", "datapath", "switch", "lib", "cli"]
 MAX_LINES = 900
 SPDX = "SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only"
 
