@@ -7,6 +7,8 @@
 #include "base/error.h"
 #include "io/port.h"
 
+#include <pthread.h>
+
 enum { BEBA_PORT_WORDS = 16, BEBA_PORT_TEXT = 4096 };
 
 struct virtio_net_hdr;
@@ -33,15 +35,28 @@ struct beba_driver {
     unsigned (*recv)(struct beba_port *port, struct beba_packet *packet, unsigned max);
     void (*release)(struct beba_port *port);
     void (*send)(struct beba_port *port, uint32_t queue, const struct beba_packet *packet);
+    /* What beba_port_pass does; NULL: the same as send. */
+    void (*pass)(struct beba_port *port, uint32_t queue, const struct beba_packet *packet);
     void (*flush)(struct beba_port *port);
+    /* Adds what is counted elsewhere than in port->count, since the port was opened; any thread may
+     * ask, until close. May be NULL. */
+    void (*losses)(struct beba_port *port, uint64_t loss[BEBA_PORT_N_LOSSES]);
 };
 
 extern const struct beba_driver beba_driver_packet, beba_driver_tap, beba_driver_pcap;
+
+/* What a driver shares between ports; it makes it with the first that needs it and frees it with
+ * the last. */
+struct beba_port_group {
+    pthread_mutex_t lock; /* of all this; held while a port is opened or closed */
+    struct beba_xdp_shared *xdp;
+};
 
 struct beba_port {
     const struct beba_driver *driver;
     struct beba_port_opts opts;
     char *name;
+    char about[96];
     int fd, ifindex;
     int control; /* a socket to ask about interfaces, in the namespace where the port was opened */
     enum beba_port_status status;

@@ -32,6 +32,20 @@ const struct beba_port_loss_info beba_port_losses[BEBA_PORT_N_LOSSES] = {
 static const struct beba_driver *const drivers[] = {&beba_driver_packet, &beba_driver_tap,
                                                     &beba_driver_pcap};
 
+int beba_port_group_new(struct beba_port_group **out)
+{
+    *out = calloc(1, sizeof(**out));
+    return *out ? -pthread_mutex_init(&(*out)->lock, NULL) : -ENOMEM;
+}
+
+void beba_port_group_free(struct beba_port_group *group)
+{
+    if (!group)
+        return;
+    pthread_mutex_destroy(&group->lock);
+    free(group);
+}
+
 uint64_t beba_port_now(const struct beba_port *port)
 {
     struct timespec t;
@@ -262,6 +276,11 @@ const char *beba_port_name(const struct beba_port *port)
     return port->name;
 }
 
+const char *beba_port_about(const struct beba_port *port)
+{
+    return port->about;
+}
+
 int beba_port_ifindex(const struct beba_port *port)
 {
     return port->ifindex;
@@ -301,6 +320,14 @@ void beba_port_send(struct beba_port *port, uint32_t queue, const struct beba_pa
         port->driver->send(port, queue, packet);
 }
 
+void beba_port_pass(struct beba_port *port, uint32_t queue, const struct beba_packet *packet)
+{
+    if (packet->len < 14 || !port->driver->pass)
+        beba_port_send(port, queue, packet);
+    else
+        port->driver->pass(port, queue, packet);
+}
+
 void beba_port_flush(struct beba_port *port)
 {
     port->driver->flush(port);
@@ -325,5 +352,7 @@ void beba_port_counters(struct beba_port *port, struct beba_port_counters *out)
         out->loss[i] = __atomic_load_n(&c->loss[i], __ATOMIC_RELAXED);
     if (port->rejected)
         out->loss[BEBA_PORT_RX_OFFLOAD] += __atomic_load_n(port->rejected, __ATOMIC_RELAXED);
+    if (port->driver->losses)
+        port->driver->losses(port, out->loss);
     out->loss[BEBA_PORT_RX_FULL] += __atomic_load_n(&port->dropped, __ATOMIC_RELAXED);
 }

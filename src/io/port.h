@@ -19,10 +19,14 @@
  * Threads. A struct beba_port belongs to one thread at a time. Several threads serve one interface
  * by opening it once each, as queue i of n: the kernel spreads flows over them (fanout by hash;
  * queues of a TAP), and each sends by its own. Only counters and status may be asked for by others.
+ * Ports opened with one group share what can be shared: those of all threads an interface's queues,
+ * those of one thread (of the same opts.queue) memory, so that packets need not be copied between
+ * them. Such a group's ports may be opened and closed by any thread while others are in use.
  *
  * Memory is made at open. Packets received lie in the driver's ring or buffers, may be edited there
  * and have head- and tailroom of BEBA_HEADROOM and BEBA_TAILROOM at least; sent ones are copied, or
- * are with the kernel when the call returns.
+ * are with the kernel when the call returns. Passed ones (beba_port_pass) are not touched any more
+ * and go out from where they lie, when that is memory that both ports have.
  *
  * Offloads need not be switched off anywhere. VLAN tags that the kernel took off are back in the
  * bytes; checksums that the sender left to its interface are completed. A packet that stands for a
@@ -42,14 +46,21 @@
 
 struct beba_error;
 struct beba_port;
+struct beba_port_group;
 
 enum { BEBA_PORT_BATCH = 64 };
 
 struct beba_port_opts {
-    uint32_t number;          /* in_port of what is received */
-    unsigned queue, n_queues; /* this is queue of n_queues; 0 of 0 is 0 of 1 */
-    clockid_t clock;          /* of packet->now: 0 is CLOCK_REALTIME */
+    uint32_t number;               /* in_port of what is received */
+    unsigned queue, n_queues;      /* this is queue of n_queues; 0 of 0 is 0 of 1 */
+    clockid_t clock;               /* of packet->now: 0 is CLOCK_REALTIME */
+    struct beba_port_group *group; /* NULL: shares nothing with others */
 };
+
+/* -ENOMEM. */
+int beba_port_group_new(struct beba_port_group **out);
+/* After its ports have been closed. */
+void beba_port_group_free(struct beba_port_group *group);
 
 /* -EINVAL: a description that means nothing; -ENODEV: no such interface; -EPERM; -ENOTSUP: several
  * queues where there is one. */
@@ -60,6 +71,8 @@ int beba_port_close(struct beba_port *port, struct beba_error *err);
 
 /* The interface's name when it was opened; "IN,OUT" of a pcap pair. */
 const char *beba_port_name(const struct beba_port *port);
+/* How the interface is driven, for people: "native XDP, copied, 2 queues"; "" of most drivers. */
+const char *beba_port_about(const struct beba_port *port);
 /* 0 where there is none. */
 int beba_port_ifindex(const struct beba_port *port);
 /* Readable (POLLIN, POLLERR) when recv has something to do and all that was received is released;
@@ -75,6 +88,9 @@ void beba_port_release(struct beba_port *port);
 /* Queues a packet; when the queue is full it is flushed. queue is OpenFlow's: 0, or N for
  * class 1:(N + 1) of the interface's queueing discipline. What cannot be sent is counted. */
 void beba_port_send(struct beba_port *port, uint32_t queue, const struct beba_packet *packet);
+/* As send, for a packet whose bytes the caller will not touch again: of one that lies in memory
+ * that this port's thread shares, nothing is copied. */
+void beba_port_pass(struct beba_port *port, uint32_t queue, const struct beba_packet *packet);
 void beba_port_flush(struct beba_port *port);
 
 enum beba_port_status {

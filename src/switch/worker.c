@@ -62,6 +62,7 @@ struct beba_workers {
     uint64_t rate, burst;  /* of one worker, billionths of packet-ins a second; at once */
     unsigned next;         /* whose events are looked at first */
     unsigned front;        /* whose event is lent */
+    struct beba_port_group *group;
     uint64_t outs_full;
 };
 
@@ -382,8 +383,11 @@ int beba_workers_port_add(struct beba_workers *ws, uint32_t number, const char *
                           struct beba_error *err)
 {
     for (unsigned i = 0; i < ws->opts.n; i++) {
-        struct beba_port_opts opts = {
-            .number = number, .queue = i, .n_queues = ws->opts.n, .clock = CLOCK_REALTIME};
+        struct beba_port_opts opts = {.number = number,
+                                      .queue = i,
+                                      .n_queues = ws->opts.n,
+                                      .clock = CLOCK_REALTIME,
+                                      .group = ws->group};
         struct port_command c = {.number = number};
         int r = beba_port_open(description, &opts, &c.io, err);
 
@@ -570,6 +574,8 @@ int beba_workers_new(const struct beba_workers_opts *opts, struct beba_workers *
         pthread_cond_init(&ws->worker[i].done, NULL);
         ws->worker[i].wake_fd = -1;
     }
+    if (beba_port_group_new(&ws->group))
+        r = beba_error_set(err, -ENOMEM, "not enough memory for the workers");
     for (unsigned i = 0; i < opts->n && !r; i++)
         r = start(ws, i, err);
     if (r) {
@@ -604,6 +610,7 @@ void beba_workers_free(struct beba_workers *ws)
         return;
     for (unsigned i = 0; i < ws->opts.n; i++)
         worker_free(&ws->worker[i]);
+    beba_port_group_free(ws->group);
     free(ws->worker);
     free(ws);
 }
