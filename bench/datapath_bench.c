@@ -1,14 +1,16 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /* The OpenFlow datapath alone: packets in memory, one core, no ports.
  *
- *     datapath_bench [--quick] [--json FILE]
+ *     datapath_bench [--quick] [--only NAME] [--json FILE]
  *
  * Tables: one that matches exactly on the Ethernet destination; three of 10 000 entries each, every
  * one with four masks (IPv4 destination; source; destination and TCP port: prefixes of 16 to 28
  * bits, longer ones first); one of 100 000 with five masks. Packets (TCP over IPv4, 64 bytes) are
  * drawn uniformly over the entries of the first table, and are parsed and run in batches of 32;
- * times include parsing. Then flow-mods: adds of 100 000 of those entries, and their
- * deletion one by one.
+ * times include parsing. new_flows: every packet is a connection never seen before (its addresses
+ * are random behind the entries' prefixes, its ports random), and an entry that none matches looks
+ * at all of that, so that nothing is known of it; times include making it. Then flow-mods: adds of
+ * 100 000 of those entries, and their deletion one by one.
  *
  * Bars: 10 million packets a second, 5 million, none for 100 000 entries, 100 000 flow-mods. */
 #include <stdio.h>
@@ -20,6 +22,7 @@
 #include "base/error.h"
 #include "base/hash.h"
 #include "datapath/datapath.h"
+#include "packet/bytes.h"
 
 enum { BATCH = 32, PACKETS = 8192, FRAME = 256, ROOM = 64, LENGTH = 60 };
 
@@ -156,13 +159,32 @@ static void make_packets(uint32_t flows)
     }
 }
 
-static void run_all(struct tables *t)
+/* What has to be made of packets before each run: connections that were not there before. */
+struct renewal {
+    uint32_t entries; /* 0: nothing */
+    uint64_t next;
+};
+
+static void renew(struct renewal *r, struct beba_packet *p)
+{
+    uint64_t x = beba_splitmix64(r->next++);
+    uint32_t entry = (uint32_t)((x >> 32) * r->entries >> 32);
+    uint8_t *ip = p->data + 14;
+
+    beba_store32(ip + 12, address(entry + (1 << 20)) ^ ((uint32_t)x & 15));
+    beba_store32(ip + 16, address(entry) ^ ((uint32_t)x >> 4 & 15));
+    beba_store16(ip + 20, (uint16_t)(x >> 8));
+}
+
+static void run_all(struct tables *t, struct renewal *renewal)
 {
     struct beba_packet *batch[BATCH];
 
     for (unsigned i = 0; i < PACKETS; i += BATCH) {
         for (unsigned k = 0; k < BATCH; k++) {
             batch[k] = &packets[i + k];
+            if (renewal->entries)
+                renew(renewal, batch[k]);
             beba_packet_parse(batch[k]);
         }
         beba_datapath_run(t->worker, batch, BATCH);
@@ -178,19 +200,20 @@ static int compare(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-static double measure(struct tables *t, bool quick)
+static double measure(struct tables *t, uint32_t renewed, bool quick)
 {
+    struct renewal renewal = {renewed, 0};
     unsigned rounds = quick ? 3 : 9;
     double took[9], seconds = quick ? 0.1 : 0.5;
 
-    run_all(t);
+    run_all(t, &renewal);
     for (unsigned r = 0; r < rounds; r++) {
         double from = now();
         uint64_t n = 0;
 
         sent = 0;
         do {
-            run_all(t);
+            run_all(t, &renewal);
             n += PACKETS;
         } while (now() - from < seconds);
         took[r] = (double)n / (now() - from) / 1e6;
@@ -206,7 +229,13 @@ static double measure(struct tables *t, bool quick)
 struct report {
     FILE *json;
     unsigned n;
+    const char *only; /* NULL: all */
 };
+
+static bool wanted(const struct report *r, const char *name)
+{
+    return !r->only || !strcmp(r->only, name);
+}
 
 static void packets_record(struct report *r, const char *name, uint32_t flows, double mpps,
                            double least)
@@ -240,40 +269,79 @@ static void mods_record(struct report *r, const char *name, uint32_t n, double s
 
 static void bench_exact(struct report *r, uint32_t flows, bool quick)
 {
-    struct tables t = open_tables();
+    struct tables t;
 
+    if (!wanted(r, "exact_match"))
+        return;
+    t = open_tables();
     for (uint32_t i = 0; i < flows; i++) {
         struct beba_of_oxm oxm = is(OFPXMT_OFB_ETH_DST, 0x020000000000 | i);
         add(&t, OFPFC_ADD, 0, 1, &oxm, 1, 0);
     }
     make_packets(flows);
-    packets_record(r, "exact_match", flows, measure(&t, quick), 10);
+    packets_record(r, "exact_match", flows, measure(&t, 0, quick), 10);
     beba_datapath_free(t.dp);
 }
 
 static void bench_tables(struct report *r, bool quick)
 {
-    struct tables t = open_tables();
+    struct tables t;
 
+    if (!wanted(r, "three_tables"))
+        return;
+    t = open_tables();
     for (uint8_t table = 0; table < 3; table++)
         for (uint32_t i = 0; i < 10000; i++)
             wildcard(&t, OFPFC_ADD, table, i, 4, table < 2 ? (uint8_t)(table + 1) : 0);
     make_packets(10000);
-    packets_record(r, "three_tables", 10000, measure(&t, quick), 5);
+    packets_record(r, "three_tables", 10000, measure(&t, 0, quick), 5);
+    beba_datapath_free(t.dp);
+}
+
+/* Entries that look at everything a connection is told by; no packet matches. */
+static void add_connection(struct tables *t)
+{
+    struct beba_of_oxm oxm[] = {
+        is(OFPXMT_OFB_ETH_TYPE, 0x0800),     is(OFPXMT_OFB_IP_PROTO, 6),
+        is(OFPXMT_OFB_IPV4_SRC, 0xfffffffe), is(OFPXMT_OFB_IPV4_DST, 0xfffffffe),
+        is(OFPXMT_OFB_TCP_SRC, 1),           is(OFPXMT_OFB_TCP_DST, 1)};
+
+    add(t, OFPFC_ADD, 0, 40, oxm, 6, 0);
+}
+
+static void bench_new_flows(struct report *r, unsigned tables, uint32_t entries, bool quick)
+{
+    struct tables t;
+    char name[32];
+
+    snprintf(name, sizeof(name), "new_flows_%u_table%s", tables, tables > 1 ? "s" : "");
+    if (!wanted(r, name))
+        return;
+    t = open_tables();
+    for (uint8_t table = 0; table < tables; table++)
+        for (uint32_t i = 0; i < entries; i++)
+            wildcard(&t, OFPFC_ADD, table, i, 4, table + 1u < tables ? (uint8_t)(table + 1) : 0);
+    add_connection(&t);
+    make_packets(entries);
+    packets_record(r, name, entries, measure(&t, entries, quick), 0);
     beba_datapath_free(t.dp);
 }
 
 static void bench_mods(struct report *r, bool quick)
 {
     uint32_t n = 100000;
-    struct tables t = open_tables();
-    double from = now();
+    struct tables t;
+    double from;
 
+    if (!wanted(r, "wildcards"))
+        return;
+    t = open_tables();
+    from = now();
     for (uint32_t i = 0; i < n; i++)
         wildcard(&t, OFPFC_ADD, 0, i, 5, 0);
     mods_record(r, "flow_adds", n, now() - from);
     make_packets(n);
-    packets_record(r, "wildcards", n, measure(&t, quick), 0);
+    packets_record(r, "wildcards", n, measure(&t, 0, quick), 0);
     from = now();
     for (uint32_t i = 0; i < n; i++)
         wildcard(&t, OFPFC_DELETE_STRICT, 0, i, 5, 0);
@@ -289,10 +357,12 @@ int main(int argc, char **argv)
     for (int i = 1; i < argc; i++) {
         if (!strcmp(argv[i], "--quick"))
             quick = true;
+        else if (!strcmp(argv[i], "--only") && i + 1 < argc)
+            r.only = argv[++i];
         else if (!strcmp(argv[i], "--json") && i + 1 < argc)
             r.json = fopen(argv[++i], "w");
         else
-            fail("usage: datapath_bench [--quick] [--json FILE]");
+            fail("usage: datapath_bench [--quick] [--only NAME] [--json FILE]");
     }
     if (r.json)
         fputc('[', r.json);
@@ -300,6 +370,10 @@ int main(int argc, char **argv)
     bench_exact(&r, 1000, quick);
     bench_exact(&r, 10000, quick);
     bench_tables(&r, quick);
+    bench_new_flows(&r, 1, 10000, quick);
+    bench_new_flows(&r, 3, 10000, quick);
+    bench_new_flows(&r, 1, 100000, quick);
+    bench_new_flows(&r, 3, 100000, quick);
     bench_mods(&r, quick);
     rcu_unregister_thread();
     if (r.json) {

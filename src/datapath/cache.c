@@ -13,6 +13,7 @@ enum {
     SERIAL_BITS = 8,
     JUDGED = 2 * PATHS, /* tries */
     LEAVE = 4 * PATHS,  /* packets, when fewer than a quarter of the tries were hits */
+    FEW = 2,            /* subtables, which are looked through as fast */
 };
 
 int beba_cache_init(struct beba_cache *c)
@@ -70,6 +71,8 @@ int beba_wanted_add(struct beba_datapath *dp, const struct beba_subtable *s)
     struct beba_key mask, before;
 
     unpack(atomic_load_explicit(&dp->wanted, memory_order_relaxed), &before);
+    atomic_store_explicit(&dp->n_subtables, atomic_load(&dp->n_subtables) + 1,
+                          memory_order_relaxed);
     mask = before;
     look_at(&mask, s);
     return memcmp(&mask, &before, sizeof(mask)) ? publish(dp, &mask) : 0;
@@ -78,6 +81,7 @@ int beba_wanted_add(struct beba_datapath *dp, const struct beba_subtable *s)
 void beba_wanted_again(struct beba_datapath *dp)
 {
     struct beba_key mask, before;
+    uint32_t n_all = 0;
 
     memset(&mask, 0, sizeof(mask));
     unpack(atomic_load_explicit(&dp->wanted, memory_order_relaxed), &before);
@@ -87,7 +91,9 @@ void beba_wanted_again(struct beba_datapath *dp)
             t ? atomic_load_explicit(&t->classifier.list, memory_order_relaxed) : NULL;
         for (uint32_t n = 0; list && n < list->n; n++)
             look_at(&mask, list->of[n].subtable);
+        n_all += list ? list->n : 0;
     }
+    atomic_store_explicit(&dp->n_subtables, n_all, memory_order_relaxed);
     if (memcmp(&mask, &before, sizeof(mask)))
         publish(dp, &mask); /* without memory it looks at more than it must */
 }
@@ -95,9 +101,11 @@ void beba_wanted_again(struct beba_datapath *dp)
 /* --- packets ------------------------------------------------------------------------------------
  */
 
-bool beba_cache_wanted(struct beba_cache *c, const struct beba_wanted *wanted, unsigned n)
+bool beba_cache_wanted(const struct beba_datapath *dp, struct beba_cache *c,
+                       const struct beba_wanted *wanted, unsigned n)
 {
-    if (!wanted || wanted->n_words > BEBA_WANTED_WORDS)
+    if (!wanted || wanted->n_words > BEBA_WANTED_WORDS ||
+        atomic_load_explicit(&dp->n_subtables, memory_order_relaxed) <= FEW)
         return false;
     if (c->left_out) {
         c->left_out -= n < c->left_out ? n : c->left_out;
@@ -154,13 +162,13 @@ void beba_cache_answer(struct beba_cache *c, struct beba_ask *ask)
         return;
     /* a copy: the slot may be another's before the packet's turn comes */
     memcpy(ask->took.entry, path->entry, sizeof(path->entry));
-    for (unsigned i = 0; i < BEBA_PATH_TABLES && path->entry[i]; i++)
-        __builtin_prefetch(&path->entry[i]->life);
+    while (ask->n < BEBA_PATH_TABLES && path->entry[ask->n])
+        __builtin_prefetch(&path->entry[ask->n++]->life);
 }
 
 void beba_cache_follow(const struct beba_ask *ask, unsigned worker)
 {
-    for (unsigned i = 0; ask->known && i < BEBA_PATH_TABLES && ask->took.entry[i]; i++)
+    for (unsigned i = 0; i < ask->n; i++)
         __builtin_prefetch(&ask->took.entry[i]->tally[worker], 1);
 }
 

@@ -2,7 +2,7 @@
 /* A worker's memory of which entries packets took: for the bits of a packet that any entry's match
  * looks at, the entries of the tables that it went through unchanged. It is right for one version
  * of the tables only, so every change empties it; where packets seldom meet it, it is left out for
- * a while. */
+ * a while, and where there are few subtables, altogether. */
 #ifndef BEBA_DATAPATH_CACHE_H
 #define BEBA_DATAPATH_CACHE_H
 
@@ -42,12 +42,12 @@ void beba_cache_free(struct beba_cache *c);
 int beba_wanted_add(struct beba_datapath *dp, const struct beba_subtable *s);
 void beba_wanted_again(struct beba_datapath *dp);
 
-/* A packet that asks. */
+/* A packet that asks, or for which entries were looked up ahead. */
 struct beba_ask {
-    struct beba_path *slot; /* NULL: it does not */
+    struct beba_path *slot; /* NULL: it does not ask */
     bool known;
-    uint8_t n;             /* entries that it has taken since */
-    struct beba_path took; /* what it will be known by */
+    uint8_t n;             /* entries that it is to take, or has taken */
+    struct beba_path took; /* what it will be known by, and those */
 };
 
 /* In three steps for the packets of a batch, so that memory has time to come: makes a question of a
@@ -59,6 +59,7 @@ void beba_cache_follow(const struct beba_ask *ask, unsigned worker);
 /* After the batch: remembers what an unknown packet took, in the first way while that is old. */
 void beba_cache_learn(struct beba_ask *ask);
 /* Whether the next n packets ask. */
-bool beba_cache_wanted(struct beba_cache *c, const struct beba_wanted *wanted, unsigned n);
+bool beba_cache_wanted(const struct beba_datapath *dp, struct beba_cache *c,
+                       const struct beba_wanted *wanted, unsigned n);
 
 #endif

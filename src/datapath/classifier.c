@@ -2,6 +2,7 @@
 #include "datapath/classifier.h"
 
 #include <errno.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -80,6 +81,19 @@ static inline struct beba_entry *find_row(const struct beba_subtable *s, uint64_
     }
 }
 
+static inline bool better(const struct beba_entry *e, const struct beba_entry *best)
+{
+    return !best || e->priority > best->priority ||
+           (e->priority == best->priority && e->order < best->order);
+}
+
+/* Whether the subtable, and those behind it, have nothing better. */
+static inline bool decided(const struct beba_entry *best, const struct beba_subtable_ref *ref)
+{
+    return best && (best->priority > ref->highest ||
+                    (best->priority == ref->highest && best->order < ref->oldest));
+}
+
 struct beba_entry *beba_classifier_look(const struct beba_classifier *c, const struct beba_key *key,
                                         uint64_t version)
 {
@@ -93,19 +107,98 @@ struct beba_entry *beba_classifier_look(const struct beba_classifier *c, const s
         const struct beba_subtable *s = ref->subtable;
         struct beba_entry *e;
 
-        if (best && (best->priority > ref->highest ||
-                     (best->priority == ref->highest && best->order < ref->oldest)))
+        if (decided(best, ref))
             break;
         if ((key->w[0] & s->fields) != s->fields)
             continue;
         e = find_row(s, hash_key(s, key, masked), masked, &at);
         while (e && !beba_lives(&e->life, version))
             e = atomic_load_explicit(&e->next, memory_order_acquire);
-        if (e && (!best || e->priority > best->priority ||
-                  (e->priority == best->priority && e->order < best->order)))
+        if (e && better(e, best))
             best = e;
     }
     return best;
+}
+
+/* --- many packets ----------------------------------------------------------------------------- */
+
+/* As hash_key, which keeps the words. */
+static inline uint64_t hash_of(const struct beba_subtable *s, const struct beba_key *key)
+{
+    uint64_t h = 0x2545f4914f6cdd1dull;
+
+    for (unsigned i = 0; i < s->n_words; i++)
+        h = mix(h, key->w[s->word[i]] & s->mask[i]);
+    return finish(h);
+}
+
+static inline bool has_values(const struct beba_subtable *s, const struct beba_entry *e,
+                              const struct beba_key *key)
+{
+    uint64_t other = 0;
+
+    for (unsigned i = 0; i < s->n_words; i++)
+        other |= (key->w[s->word[i]] & s->mask[i]) ^ e->value[i];
+    return !other;
+}
+
+/* Three rounds for the packets that are not decided: where its row would be; whether something with
+ * its tag is there; and what that is. */
+static void look_in(const struct beba_subtable_ref *ref, struct beba_look *look, unsigned n,
+                    uint64_t version)
+{
+    const struct beba_subtable *s = ref->subtable;
+    const struct beba_slots *slots = atomic_load_explicit(&s->slots, memory_order_acquire);
+    uint8_t turn[BEBA_LOOKS];
+    unsigned n_turns = 0, n_found = 0;
+
+    for (unsigned i = 0; i < n; i++) {
+        struct beba_look *l = &look[i];
+        if (decided(l->best, ref) || (l->key->w[0] & s->fields) != s->fields)
+            continue;
+        l->hash = hash_of(s, l->key);
+        __builtin_prefetch((const void *)&slots->slot[(uint32_t)l->hash & slots->mask]);
+        turn[n_turns++] = (uint8_t)i;
+    }
+    for (unsigned k = 0; k < n_turns; k++) {
+        struct beba_look *l = &look[turn[k]];
+        uint32_t at = (uint32_t)l->hash & slots->mask;
+        uint64_t slot;
+
+        while ((slot = atomic_load_explicit(&slots->slot[at], memory_order_acquire)) &&
+               ((slot ^ l->hash) >> TAG_SHIFT || slot == DEAD))
+            at = (at + 1) & slots->mask;
+        l->found = slot_entry(slot);
+        turn[n_found] = turn[k];
+        n_found += slot != 0;
+        __builtin_prefetch(
+            (const void *)(uintptr_t)((slot & ADDRESS) + offsetof(struct beba_entry, life)));
+    }
+    for (unsigned k = 0; k < n_found; k++) {
+        struct beba_look *l = &look[turn[k]];
+        struct beba_entry *e = l->found;
+
+        if (!has_values(s, e, l->key)) {
+            uint64_t masked[BEBA_KEY_WORDS];
+            uint32_t at;
+            e = find_row(s, hash_key(s, l->key, masked), masked, &at);
+        }
+        while (e && !beba_lives(&e->life, version))
+            e = atomic_load_explicit(&e->next, memory_order_acquire);
+        if (e && better(e, l->best))
+            l->best = e;
+    }
+}
+
+void beba_classifier_look_all(const struct beba_classifier *c, struct beba_look *look, unsigned n,
+                              uint64_t version)
+{
+    const struct beba_subtables *list = atomic_load_explicit(&c->list, memory_order_acquire);
+
+    for (unsigned i = 0; i < n; i++)
+        look[i].best = NULL;
+    for (uint32_t i = 0; list && i < list->n; i++)
+        look_in(&list->of[i], look, n, version);
 }
 
 /* --- what the writer does --------------------------------------------------------------------- */

@@ -84,4 +84,16 @@ void beba_classifier_free(struct beba_classifier *c);
 struct beba_entry *beba_classifier_look(const struct beba_classifier *c, const struct beba_key *key,
                                         uint64_t version);
 
+/* The same for many packets at once, so that they wait for memory together. Of a look key is given,
+ * and best comes out. */
+enum { BEBA_LOOKS = 32 };
+struct beba_look {
+    const struct beba_key *key;
+    struct beba_entry *best;
+    struct beba_entry *found; /* while it goes on: of one subtable */
+    uint64_t hash;
+};
+void beba_classifier_look_all(const struct beba_classifier *c, struct beba_look *look, unsigned n,
+                              uint64_t version);
+
 #endif

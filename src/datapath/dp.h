@@ -73,6 +73,7 @@ struct beba_datapath {
     struct beba_stateful *stateful;
     struct beba_datapath_opts opts;
     struct beba_wanted *_Atomic wanted;
+    _Atomic uint32_t n_subtables;        /* of all tables */
     struct beba_datapath_worker *worker; /* n_workers of them */
 
     /* control */

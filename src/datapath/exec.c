@@ -205,17 +205,19 @@ static struct beba_entry *look(struct beba_datapath_exec *x, uint8_t table)
     struct beba_ask *ask = x->ask;
     struct beba_entry *e;
 
-    if (ask && ask->known && x->asked < BEBA_PATH_TABLES) {
+    if (ask && x->asked < ask->n) {
         e = ask->took.entry[x->asked];
-        if (e && e->table == table) {
+        if (e->table == table) {
             x->asked++;
             return e;
         }
         x->ask = NULL;
     }
     e = t ? beba_classifier_look(&t->classifier, &x->key, x->version) : NULL;
-    if (e && ask && !ask->known && ask->n < BEBA_PATH_TABLES)
+    if (e && x->ask && !ask->known && ask->n < BEBA_PATH_TABLES) {
         ask->took.entry[ask->n++] = e;
+        x->asked++;
+    }
     return e;
 }
 
@@ -300,7 +302,7 @@ static bool refused(struct beba_datapath_exec *x)
 }
 
 /* Packets are asked about together, and then run one after the other. */
-enum { BATCH = 32 };
+enum { BATCH = BEBA_LOOKS };
 
 struct prepared {
     struct beba_key key;
@@ -321,27 +323,103 @@ static void ask_all(struct beba_datapath_worker *w, const struct beba_wanted *wa
         beba_cache_follow(&of[i].ask, w->index);
 }
 
+/* Where a packet that takes the entry is looked up next while its key stays as it is; 0: nowhere.
+ * A guess: where the key has changed, what was found is not taken. */
+static uint8_t next_table(const struct beba_entry *e)
+{
+    if (e->kind == BEBA_ENTRY_GOTO)
+        return (uint8_t)e->arg;
+    if (e->kind == BEBA_ENTRY_OUTPUT)
+        return 0;
+    return e->rule->instructions.present & BEBA_OF_GOTO ? e->rule->instructions.table : 0;
+}
+
+/* Looks up packets that come to the table, and says where each goes from there. */
+static void look_up(struct beba_datapath_worker *w, uint8_t table, uint64_t version,
+                    struct prepared *const come[], unsigned n, uint8_t *at[])
+{
+    const struct beba_table *t = beba_datapath_table(w->dp, table);
+    struct beba_look look[BATCH];
+
+    for (unsigned i = 0; i < n; i++)
+        look[i].key = &come[i]->key;
+    if (t)
+        beba_classifier_look_all(&t->classifier, look, n, version);
+    for (unsigned i = 0; i < n; i++) {
+        struct beba_ask *ask = &come[i]->ask;
+        struct beba_entry *e = t ? look[i].best : NULL;
+
+        *at[i] = BEBA_DP_TABLES;
+        if (!e)
+            continue;
+        ask->took.entry[ask->n++] = e;
+        __builtin_prefetch(&e->tally[w->index], 1);
+        if (ask->n < BEBA_PATH_TABLES && next_table(e))
+            *at[i] = next_table(e);
+    }
+}
+
+/* Finds the entries of packets that are not known, table by table. Stateful tables, and what is
+ * behind them, are looked up when it is a packet's turn: what it then finds may be what one before
+ * it left. */
+static void look_ahead(struct beba_datapath_worker *w, uint64_t version, struct prepared *of,
+                       unsigned n)
+{
+    struct prepared *come[BATCH];
+    uint8_t at[BATCH], *here[BATCH], table = 0;
+
+    for (unsigned i = 0; i < n; i++)
+        at[i] = of[i].ask.known ? BEBA_DP_TABLES : 0;
+    while (table < BEBA_DP_TABLES) {
+        unsigned n_come = 0;
+        uint8_t next = BEBA_DP_TABLES;
+
+        for (unsigned i = 0; i < n; i++) {
+            if (at[i] == table) {
+                here[n_come] = &at[i];
+                come[n_come++] = &of[i];
+            }
+        }
+        if (n_come && beba_datapath_stateful_table(w->dp, table)) {
+            for (unsigned i = 0; i < n_come; i++)
+                *here[i] = BEBA_DP_TABLES;
+        } else if (n_come) {
+            look_up(w, table, version, come, n_come, here);
+        }
+        for (unsigned i = 0; i < n; i++)
+            next = at[i] < next ? at[i] : next;
+        table = next;
+    }
+}
+
 static void run_batch(struct beba_datapath_worker *w, struct beba_packet *const packet[],
                       unsigned n)
 {
     uint64_t version = version_now(w->dp);
     const struct beba_wanted *wanted = atomic_load_explicit(&w->dp->wanted, memory_order_acquire);
-    bool ask = beba_cache_wanted(&w->memory->cache, wanted, n);
+    bool ask = beba_cache_wanted(w->dp, &w->memory->cache, wanted, n);
     bool stateful = beba_datapath_stateful_table(w->dp, 0);
     struct prepared of[BATCH];
     struct beba_datapath_exec x;
     uint32_t copies;
 
-    for (unsigned i = 0; i < n; i++)
+    for (unsigned i = 0; i < n; i++) {
         make_key(w, packet[i], &of[i].key);
+        if (!ask) {
+            of[i].ask.known = false;
+            of[i].ask.n = 0;
+        }
+    }
     for (unsigned i = 0; stateful && i < n; i++)
         beba_stateful_ask(w->dp, 0, &of[i].key, &of[i].lookup);
     if (ask)
         ask_all(w, wanted, version, of, n);
+    if (n > 1 && !stateful)
+        look_ahead(w, version, of, n);
     for (unsigned i = 0; i < n; i++) {
         begin(&x, w, packet[i], version, &copies);
         x.key = of[i].key;
-        x.ask = ask ? &of[i].ask : NULL;
+        x.ask = &of[i].ask;
         if (stateful)
             x.lookup = of[i].lookup;
         if (!refused(&x))
