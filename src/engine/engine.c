@@ -36,35 +36,37 @@ static void fixed_secret(uint64_t seed, uint32_t table, uint8_t out[32])
 }
 
 /* Tables of this process with one key have one secret: one hash serves them all. */
-static int table_secret(struct beba_engine *e, uint32_t i, struct beba_error *err)
+static int table_secret(struct shared *s, const struct beba_engine_opts *opts, uint32_t i,
+                        struct beba_error *err)
 {
-    struct table *t = &e->table[i];
+    struct table *t = &s->table[i];
     uint32_t twin = t->code->twin;
 
     if (twin != i) {
-        memcpy(t->secret, e->table[twin].secret, sizeof(t->secret));
-        t->keys = e->table[twin].keys;
-    } else if (e->opts.fixed_seed) {
-        fixed_secret(e->opts.seed, i, t->secret);
+        memcpy(t->secret, s->table[twin].secret, sizeof(t->secret));
+        t->keys = s->table[twin].keys;
+    } else if (opts->fixed_seed) {
+        fixed_secret(opts->seed, i, t->secret);
     } else if (getrandom(t->secret, sizeof(t->secret), 0) != sizeof(t->secret)) {
         return beba_error_set(err, -EIO, "cannot get random bytes");
     }
     return 0;
 }
 
-static char *table_path(const struct beba_engine *e, const struct beba_table *t)
+static char *table_path(const char *state_dir, const struct beba_table *t)
 {
     char *path;
 
-    if (!e->opts.state_dir)
+    if (!state_dir)
         return NULL;
-    return asprintf(&path, "%s/%s.ft", e->opts.state_dir, t->name) < 0 ? NULL : path;
+    return asprintf(&path, "%s/%s.ft", state_dir, t->name) < 0 ? NULL : path;
 }
 
-static int make_table(struct beba_engine *e, uint32_t i, struct beba_error *err)
+static int make_table(struct shared *s, const struct beba_engine_opts *opts, uint32_t i,
+                      struct beba_error *err)
 {
-    const struct beba_table *source = &e->p->table[i];
-    struct table *t = &e->table[i];
+    const struct beba_table *source = &s->p->table[i];
+    struct table *t = &s->table[i];
     struct beba_strbuf schema = {0};
     struct beba_ft_desc desc = {
         .key_size = source->lookup.size,
@@ -72,7 +74,7 @@ static int make_table(struct beba_engine *e, uint32_t i, struct beba_error *err)
         .regs_init = source->regs_init,
         .states = source->timeouts,
         .n_states = source->n_states,
-        .capacity = e->opts.capacity ? e->opts.capacity : source->capacity,
+        .capacity = opts->capacity ? opts->capacity : source->capacity,
         .full = source->full == BEBA_FULL_EVICT ? BEBA_FT_EVICT : BEBA_FT_REFUSE,
     };
     char *path = NULL;
@@ -82,15 +84,15 @@ static int make_table(struct beba_engine *e, uint32_t i, struct beba_error *err)
     if (source->lookup.kind == BEBA_KEY_NONE)
         return 0;
     beba_table_schema(&schema, source);
-    path = table_path(e, source);
-    if (schema.failed || (e->opts.state_dir && !path)) {
+    path = table_path(opts->state_dir, source);
+    if (schema.failed || (opts->state_dir && !path)) {
         rc = beba_error_set(err, -ENOMEM, "out of memory");
         goto out;
     }
     desc.schema = beba_strbuf_str(&schema);
     rc = beba_ft_open(&t->region, path, &desc, &t->ft, err);
     if (!rc && !path)
-        rc = table_secret(e, i, err);
+        rc = table_secret(s, opts, i, err);
     if (!rc && !path) {
         rc = beba_ft_new(t->region.mem, t->region.size, &desc, t->secret, &t->ft, err);
         if (!rc)
@@ -115,45 +117,36 @@ static int make_array(struct array *out, const struct beba_array *source)
     return out->cell ? 0 : -ENOMEM;
 }
 
-static void *room(struct beba_engine *e, size_t n, size_t size)
+static void *room(struct beba_arena *arena, size_t n, size_t size)
 {
-    return beba_arena_array(&e->arena, n ? n : 1, size);
+    return beba_arena_array(arena, n ? n : 1, size);
 }
 
-static int make_parts(struct beba_engine *e)
+/* All but the flow tables. */
+static int make_parts(struct shared *s)
 {
-    const struct beba_pipeline *p = e->p;
-    uint32_t headers = 0;
-    const struct code_table *code = beba_code_new(&e->arena, p, &headers);
+    const struct beba_pipeline *p = s->p;
+    const struct code_table *code = beba_code_new(&s->arena, p, &s->headers);
     int rc = 0;
 
-    e->table = room(e, p->n_tables, sizeof(*e->table));
-    e->global = room(e, p->n_globals, sizeof(*e->global));
-    e->array = room(e, p->n_arrays, sizeof(*e->array));
-    e->set = room(e, p->n_sets, sizeof(*e->set));
-    e->rule = room(e, p->n_rules, sizeof(*e->rule));
-    e->counter = room(e, p->n_counters, sizeof(*e->counter));
-    e->events.event = room(e, e->events.cap, sizeof(*e->events.event));
-    e->mirrors.mirror = room(e, e->mirrors.cap, sizeof(*e->mirrors.mirror));
-    e->mirrors.bytes = room(e, e->mirrors.size, 1);
-    if (!code || !e->table || !e->global || !e->array || !e->set || !e->rule || !e->counter ||
-        !e->events.event || !e->mirrors.mirror || !e->mirrors.bytes)
+    s->table = room(&s->arena, p->n_tables, sizeof(*s->table));
+    s->global = room(&s->arena, p->n_globals, sizeof(*s->global));
+    s->array = room(&s->arena, p->n_arrays, sizeof(*s->array));
+    s->set = room(&s->arena, p->n_sets, sizeof(*s->set));
+    if (!code || !s->table || !s->global || !s->array || !s->set)
         return -ENOMEM;
     for (uint32_t i = 0; i < p->n_tables; i++) {
-        e->table[i].code = &code[i];
-        e->table[i].region.fd = -1;
-        e->table[i].odd = code[i].sure_layers == NEVER ||
+        s->table[i].code = &code[i];
+        s->table[i].region.fd = -1;
+        s->table[i].odd = code[i].sure_layers == NEVER ||
                           (p->table[i].lookup.kind != BEBA_KEY_NONE && !code[i].early);
     }
-    for (unsigned i = 0; i < BEBA_N_LAYERS; i++)
-        if (headers >> i & 1)
-            e->header[e->n_headers++] = (uint8_t)i;
     for (uint32_t i = 0; i < p->n_globals; i++)
-        e->global[i] = p->global[i].init;
+        s->global[i] = p->global[i].init;
     for (uint32_t i = 0; i < p->n_arrays && !rc; i++)
-        rc = make_array(&e->array[i], &p->array[i]);
+        rc = make_array(&s->array[i], &p->array[i]);
     for (uint32_t i = 0; i < p->n_sets && !rc; i++)
-        rc = beba_set_init(&e->set[i], p->set[i].range, p->set[i].n_ranges);
+        rc = beba_set_init(&s->set[i], p->set[i].range, p->set[i].n_ranges);
     return rc;
 }
 
@@ -169,63 +162,126 @@ static void list_early(struct beba_engine *e)
         if (t->keys == i * BEBA_BATCH)
             e->taken[e->n_taken++] = early;
     }
+    for (unsigned i = 0; i < BEBA_N_LAYERS; i++)
+        if (e->shared->headers >> i & 1)
+            e->header[e->n_headers++] = (uint8_t)i;
+}
+
+static int make_handle(struct beba_engine *e)
+{
+    const struct beba_pipeline *p = e->p;
+
+    e->events.cap = e->opts.events ? e->opts.events : EVENTS_DEFAULT;
+    e->mirrors.size = e->opts.mirror_bytes ? e->opts.mirror_bytes : MIRROR_BYTES_DEFAULT;
+    e->mirrors.cap = e->mirrors.size / MIRROR_BYTES_MIN + 1;
+    e->rule = room(&e->arena, p->n_rules, sizeof(*e->rule));
+    e->counter = room(&e->arena, p->n_counters, sizeof(*e->counter));
+    e->counts = room(&e->arena, p->n_tables, sizeof(*e->counts));
+    e->events.event = room(&e->arena, e->events.cap, sizeof(*e->events.event));
+    e->mirrors.mirror = room(&e->arena, e->mirrors.cap, sizeof(*e->mirrors.mirror));
+    e->mirrors.bytes = room(&e->arena, e->mirrors.size, 1);
+    if (!e->rule || !e->counter || !e->counts || !e->events.event || !e->mirrors.mirror ||
+        !e->mirrors.bytes)
+        return -ENOMEM;
+    list_early(e);
+    return 0;
+}
+
+int beba_handle_new(struct shared *s, const struct beba_engine_opts *opts, struct beba_engine **out,
+                    struct beba_error *err)
+{
+    /* Apart from what other threads write. */
+    struct beba_engine *e = aligned_alloc(64, (sizeof(*e) + 63) / 64 * 64);
+    int rc;
+
+    if (!e)
+        return beba_error_set(err, -ENOMEM, "out of memory");
+    memset(e, 0, sizeof(*e));
+    e->p = s->p;
+    e->table = s->table;
+    e->global = s->global;
+    e->array = s->array;
+    e->set = s->set;
+    e->shared = s;
+    e->opts = *opts;
+    e->opts.state_dir = NULL; /* the caller's, and only of use so far */
+    rc = make_handle(e);
+    if (rc) {
+        beba_arena_free(&e->arena);
+        free(e);
+        return beba_error_set(err, rc, "out of memory for the engine");
+    }
+    e->next = s->first;
+    s->first = e;
+    s->n_handles++;
+    *out = e;
+    return 0;
+}
+
+static void free_shared(struct shared *s)
+{
+    for (uint32_t i = 0; s->table && i < s->p->n_tables; i++)
+        if (s->table[i].code)
+            beba_ft_close(&s->table[i].region);
+    for (uint32_t i = 0; s->array && i < s->p->n_arrays; i++)
+        free(s->array[i].cell);
+    for (uint32_t i = 0; s->set && i < s->p->n_sets; i++)
+        beba_set_free(&s->set[i]);
+    pthread_mutex_destroy(&s->lock);
+    pthread_mutex_destroy(&s->batch);
+    beba_arena_free(&s->arena);
+    free(s);
 }
 
 int beba_engine_new(const struct beba_pipeline *p, const struct beba_engine_opts *opts,
                     struct beba_engine **out, struct beba_error *err)
 {
-    struct beba_engine *e = calloc(1, sizeof(*e));
+    static const struct beba_engine_opts none;
+    struct shared *s = calloc(1, sizeof(*s));
     int rc;
 
     *out = NULL;
-    if (!e)
+    if (!s)
         return beba_error_set(err, -ENOMEM, "out of memory");
-    e->p = p;
-    if (opts)
-        e->opts = *opts;
-    e->events.cap = e->opts.events ? e->opts.events : EVENTS_DEFAULT;
-    e->mirrors.size = e->opts.mirror_bytes ? e->opts.mirror_bytes : MIRROR_BYTES_DEFAULT;
-    e->mirrors.cap = e->mirrors.size / MIRROR_BYTES_MIN + 1;
-    rc = make_parts(e);
-    if (rc) {
+    if (!opts)
+        opts = &none;
+    s->p = p;
+    pthread_mutex_init(&s->lock, NULL);
+    pthread_mutex_init(&s->batch, NULL);
+    rc = make_parts(s);
+    if (rc)
         beba_error_set(err, rc, "out of memory for the engine");
-        goto fail;
-    }
-    for (uint32_t i = 0; i < p->n_tables; i++) {
-        rc = make_table(e, i, err);
-        if (rc)
-            goto fail;
-    }
-    list_early(e);
-    *out = e;
-    return 0;
-fail:
-    beba_engine_free(e);
+    for (uint32_t i = 0; i < p->n_tables && !rc; i++)
+        rc = make_table(s, opts, i, err);
+    if (!rc)
+        rc = beba_handle_new(s, opts, out, err);
+    if (rc)
+        free_shared(s);
     return rc;
 }
 
 void beba_engine_free(struct beba_engine *e)
 {
+    struct beba_engine **place;
+    struct shared *s;
+    bool last;
+
     if (!e)
         return;
-    for (uint32_t i = 0; e->table && i < e->p->n_tables; i++)
-        if (e->table[i].code)
-            beba_ft_close(&e->table[i].region);
-    for (uint32_t i = 0; e->array && i < e->p->n_arrays; i++)
-        free(e->array[i].cell);
-    for (uint32_t i = 0; e->set && i < e->p->n_sets; i++)
-        beba_set_free(&e->set[i]);
+    s = e->shared;
+    pthread_mutex_lock(&s->lock);
+    for (place = &s->first; *place != e; place = &(*place)->next)
+        ;
+    *place = e->next;
+    last = !--s->n_handles;
+    pthread_mutex_unlock(&s->lock);
     beba_arena_free(&e->arena);
     free(e);
+    if (last)
+        free_shared(s);
 }
 
 /* Running ------------------------------------------------------------------------------------ */
-
-static void begin(struct beba_engine *e)
-{
-    e->mirrors.n = 0;
-    e->mirrors.used = 0;
-}
 
 /* The keys of one packet in the early tables. */
 BEBA_INLINE void take_keys(const struct beba_engine *e, const struct beba_packet *p,
@@ -292,9 +348,10 @@ static void run_batch(struct beba_engine *e, struct beba_packet *const *packets,
 void beba_engine_run(struct beba_engine *e, struct beba_packet *const *packets, unsigned n,
                      struct beba_result *results)
 {
-    begin(e);
+    engine_enter(e);
     for (unsigned i = 0; i < n; i += BEBA_BATCH)
         run_batch(e, packets + i, n - i < BEBA_BATCH ? n - i : BEBA_BATCH, results + i);
+    engine_leave(e);
 }
 
 void beba_engine_run_traced(struct beba_engine *e, struct beba_packet *packet,
@@ -302,12 +359,13 @@ void beba_engine_run_traced(struct beba_engine *e, struct beba_packet *packet,
 {
     struct table_keys keys[EARLY_TABLES * BEBA_BATCH];
 
-    begin(e);
+    engine_enter(e);
     beba_tracer_reset(tracer);
     beba_packet_parse(packet);
     take_keys(e, packet, keys);
     beba_tracer_packet(tracer, e, packet);
     beba_exec_packet_traced(e, packet, keys, result, tracer);
+    engine_leave(e);
     beba_tracer_end(tracer, e, result);
 }
 
@@ -319,11 +377,11 @@ struct beba_event *beba_event_new(struct beba_engine *e, enum beba_event_kind ki
     struct event_ring *r = &e->events;
     struct beba_event *event;
 
-    if (r->n == r->cap) {
+    if (r->last - __atomic_load_n(&r->first, __ATOMIC_ACQUIRE) == r->cap) {
         e->stats.events_lost++;
         return NULL;
     }
-    event = &r->event[((uint64_t)r->first + r->n++) % r->cap];
+    event = &r->event[r->last++ % r->cap];
     memset(event, 0, offsetof(struct beba_event, key));
     event->time = time;
     event->kind = (uint8_t)kind;
@@ -338,18 +396,6 @@ void beba_event_key(const struct beba_engine *e, struct beba_event *event, const
 
     event->key_size = lookup->size;
     memcpy(event->key, key, lookup->size);
-}
-
-bool beba_engine_event(struct beba_engine *e, struct beba_event *out)
-{
-    struct event_ring *r = &e->events;
-
-    if (!r->n)
-        return false;
-    *out = r->event[r->first];
-    r->first = (r->first + 1) % r->cap;
-    r->n--;
-    return true;
 }
 
 void beba_mirror_add(struct beba_engine *e, const struct beba_packet *p, uint32_t port)
@@ -403,5 +449,6 @@ uint64_t beba_engine_sweep(struct beba_engine *e, uint32_t n_buckets, uint64_t n
         if (e->table[i].ft)
             freed += beba_ft_sweep(e->table[i].ft, n_buckets, now, swept, &s);
     }
+    engine_publish(e);
     return freed;
 }

@@ -3,7 +3,12 @@
  * semantics of beba (docs/machine.md); compiled engines will stand behind the same interface.
  *
  * An engine owns its tables, globals, arrays, sets, counters and event ring; all memory is taken
- * when it is made, none on the packet path. One thread at a time. The pipeline must outlive it. */
+ * when it is made, none on the packet path. The pipeline must outlive it.
+ *
+ * Threads. A handle (struct beba_engine) serves one thread at a time; each thread that runs packets
+ * has its own, made by beba_engine_share. Handles have the same flow tables, globals, arrays and
+ * sets; each has its own statistics, events, mirrors and scratch memory. Who reads statistics reads
+ * sums over all handles, and events come from all of them. */
 #ifndef BEBA_ENGINE_ENGINE_H
 #define BEBA_ENGINE_ENGINE_H
 
@@ -94,6 +99,9 @@ struct beba_engine_stats {
 
 int beba_engine_new(const struct beba_pipeline *p, const struct beba_engine_opts *opts,
                     struct beba_engine **out, struct beba_error *err);
+/* Another handle on the same engine, with the options of e. While no handle runs. -ENOMEM. */
+int beba_engine_share(struct beba_engine *e, struct beba_engine **out, struct beba_error *err);
+/* Frees a handle with what it counted; the last one frees the tables. */
 void beba_engine_free(struct beba_engine *e);
 
 /* Runs n packets in order; results[i] belongs to packets[i]. Packets are parsed here, may be

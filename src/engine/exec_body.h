@@ -558,7 +558,7 @@ static enum beba_reason run_rules(struct exec *x, struct beba_ft_entry *entry)
 
 APART static enum beba_reason lack_key(struct exec *x, const struct table *t)
 {
-    ((struct table *)(uintptr_t)t)->no_key++;
+    x->e->counts[t->code->id].no_key++;
     set_verdict(x, &t->code->no_key);
     if (x->verdict == BEBA_VERDICT_NONE)
         x->verdict = BEBA_VERDICT_DROP;

@@ -3,6 +3,8 @@
 #ifndef BEBA_ENGINE_INTERNAL_H
 #define BEBA_ENGINE_INTERNAL_H
 
+#include <pthread.h>
+
 #include "engine/code.h"
 #include "engine/engine.h"
 #include "engine/key.h"
@@ -14,9 +16,8 @@
 struct table {
     const struct code_table *code;
     struct beba_ft *ft; /* NULL: the table has no key */
-    bool odd;           /* see run_odd_table */
+    bool odd;           /* see odd_keys */
     uint32_t keys;      /* early: where they begin, of a batch; those of a twin are its own */
-    uint64_t no_key;
     struct beba_ft_region region;
     uint8_t secret[32]; /* of the hash, unless the table lies in a file */
 };
@@ -44,7 +45,8 @@ union spare_entry {
 
 struct event_ring {
     struct beba_event *event;
-    uint32_t cap, first, n;
+    uint64_t cap;
+    uint64_t first, last, ready; /* since the beginning: taken, put, and to be taken */
 };
 
 struct mirror_list {
@@ -54,25 +56,56 @@ struct mirror_list {
     uint32_t used, size; /* of bytes */
 };
 
+/* What a handle counts of a table beside what the region counts. */
+struct table_counts {
+    uint64_t no_key;
+    uint64_t lookups, hits; /* of handles that share: else the region has them */
+};
+
+/* What the handles of an engine have in common. */
+struct shared {
+    const struct beba_pipeline *p;
+    struct beba_arena arena; /* of all that is here, and of the code */
+    struct table *table;
+    struct beba_u128 *global;
+    struct array *array;
+    struct set *set;
+    pthread_mutex_t lock;  /* of the list of handles, and of who changes sets */
+    pthread_mutex_t batch; /* of the handle that runs packets, where there are several */
+    struct beba_engine *first;
+    uint32_t n_handles; /* there are now */
+    uint32_t headers;   /* 1 << the layers that sure rules read */
+    struct sums *sums;  /* NULL while there is one handle */
+};
+
+/* One handle: what one thread needs to run packets. What points into struct shared is copied here,
+ * so that the packet path finds it at one step. */
 struct beba_engine {
     const struct beba_pipeline *p;
-    struct beba_arena arena;
-    struct beba_engine_opts opts;
     struct table *table;
+    struct beba_u128 *global;
+    struct array *array;
+    struct set *set;
+    struct beba_engine_opts opts;
     struct early early[EARLY_TABLES], taken[EARLY_TABLES]; /* taken: once, of twins */
     uint32_t n_early, n_taken;
     uint8_t header[BEBA_N_LAYERS]; /* layers that sure rules read */
     uint32_t n_headers;
-    struct beba_u128 *global;
-    struct array *array;
-    struct set *set;
+    bool several; /* there are or were other handles: tables are used with locks */
+
     struct beba_rule_counters *rule, *counter;
+    struct table_counts *counts; /* of each table */
     struct beba_engine_stats stats;
     struct event_ring events;
     struct mirror_list mirrors;
     struct beba_u128 let[BEBA_MAX_LETS];
     bool let_absent[BEBA_MAX_LETS];                 /* the let read a field the packet lacked */
     const struct code_stmt *pending[BEBA_MAX_LETS]; /* lets that nobody has read yet */
+
+    uint64_t batches; /* begun and ended: odd while one runs. Sets wait for it */
+    struct shared *shared;
+    struct beba_engine *next; /* of the handles */
+    struct beba_arena arena;  /* of what is this handle's */
     union spare_entry evicted;
 };
 
@@ -135,6 +168,39 @@ BEBA_INLINE void table_keys_take(const struct table *t, const struct beba_packet
     if (out->has)
         out->update.hash = beba_ft_hash(t->ft, out->update.word);
 }
+
+/* Between the two a handle runs packets: whoever changes what they read waits for that. */
+BEBA_INLINE void engine_enter(struct beba_engine *e)
+{
+    e->mirrors.n = 0;
+    e->mirrors.used = 0;
+    if (!e->several)
+        return;
+    pthread_mutex_lock(&e->shared->batch);
+    __atomic_store_n(&e->batches, e->batches + 1, __ATOMIC_SEQ_CST);
+}
+
+/* Events may be taken by another thread, once they are complete. */
+BEBA_INLINE void engine_publish(struct beba_engine *e)
+{
+    __atomic_store_n(&e->events.ready, e->events.last, __ATOMIC_RELEASE);
+}
+
+BEBA_INLINE void engine_leave(struct beba_engine *e)
+{
+    engine_publish(e);
+    if (!e->several)
+        return;
+    __atomic_store_n(&e->batches, e->batches + 1, __ATOMIC_RELEASE);
+    pthread_mutex_unlock(&e->shared->batch);
+}
+
+/* Waits until no handle runs a batch that began before. shared->lock is held. */
+void beba_engine_wait(struct shared *s);
+
+/* A handle on s, the first one or another. */
+int beba_handle_new(struct shared *s, const struct beba_engine_opts *opts, struct beba_engine **out,
+                    struct beba_error *err);
 
 /* Room for an event, time and table filled; NULL and counted when the ring is full. */
 struct beba_event *beba_event_new(struct beba_engine *e, enum beba_event_kind kind, uint64_t time,

@@ -26,39 +26,6 @@ const struct beba_pipeline *beba_engine_pipeline(const struct beba_engine *e)
     return e->p;
 }
 
-const struct beba_engine_stats *beba_engine_stats(const struct beba_engine *e)
-{
-    return &e->stats;
-}
-
-const struct beba_rule_counters *beba_engine_rule(const struct beba_engine *e, uint32_t rule)
-{
-    return rule < e->p->n_rules ? &e->rule[rule] : NULL;
-}
-
-const struct beba_rule_counters *beba_engine_counter(const struct beba_engine *e, uint32_t counter)
-{
-    return counter < e->p->n_counters ? &e->counter[counter] : NULL;
-}
-
-int beba_engine_table(const struct beba_engine *e, uint32_t table, struct beba_table_stats *out)
-{
-    const struct table *t;
-
-    *out = (struct beba_table_stats){0};
-    if (table >= e->p->n_tables)
-        return -ENOENT;
-    t = &e->table[table];
-    out->no_key = t->no_key;
-    if (!t->ft)
-        return 0;
-    out->entries = beba_ft_entries(t->ft);
-    out->capacity = beba_ft_capacity(t->ft);
-    out->counters = *beba_ft_counters(t->ft);
-    out->memory = t->region.size;
-    return 0;
-}
-
 uint64_t beba_engine_global(const struct beba_engine *e, uint32_t global, struct beba_u128 *out)
 {
     struct beba_u128 v = {0, 0};
