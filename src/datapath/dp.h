@@ -177,6 +177,8 @@ void beba_datapath_lend(struct beba_datapath_exec *x, struct beba_datapath_exec 
 bool beba_datapath_may_copy(struct beba_datapath_exec *x);
 /* output.c */
 void beba_datapath_output(struct beba_datapath_exec *x, uint32_t port, uint16_t max_len);
+/* A packet that nothing else is done with, to a port below OFPP_MAX; false: it may not go there. */
+bool beba_datapath_send(struct beba_datapath_worker *w, struct beba_packet *p, uint32_t port);
 void beba_datapath_packet_in(struct beba_datapath_exec *x, uint8_t reason, uint16_t max_len);
 bool beba_datapath_port_live(const struct beba_datapath *dp, uint32_t port);
 const struct beba_datapath_port *beba_datapath_port(const struct beba_datapath *dp, uint32_t port);

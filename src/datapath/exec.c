@@ -186,10 +186,10 @@ static bool instruct(struct beba_datapath_exec *x, const struct beba_of_instruct
     return true;
 }
 
-static void count_entry(const struct beba_datapath_exec *x, const struct beba_entry *e)
+static void count_entry(const struct beba_datapath_worker *w, const struct beba_packet *p,
+                        const struct beba_entry *e)
 {
-    struct beba_tally *tally = &e->tally[x->worker->index];
-    const struct beba_packet *p = x->packet;
+    struct beba_tally *tally = &e->tally[w->index];
 
     if (!(e->mark & BEBA_ENTRY_NO_PACKETS))
         beba_count(&tally->packets, 1);
@@ -260,7 +260,7 @@ void beba_datapath_pipeline(struct beba_datapath_exec *x, uint8_t table)
             return;
         }
         beba_count(&x->worker->memory->table[table].matches, 1);
-        count_entry(x, e);
+        count_entry(x->worker, x->packet, e);
         if (e->kind == BEBA_ENTRY_GOTO) {
             table = (uint8_t)e->arg;
             continue;
@@ -284,18 +284,23 @@ void beba_datapath_pipeline(struct beba_datapath_exec *x, uint8_t table)
 
 /* --- in and out ------------------------------------------------------------------------------- */
 
-static bool refused(struct beba_datapath_exec *x)
+static void count_drop(struct beba_datapath_worker *w, enum beba_datapath_drop reason)
 {
-    const struct beba_datapath_port *from = beba_datapath_port(x->dp, x->in_port);
-    uint16_t config = atomic_load_explicit(&x->dp->config, memory_order_relaxed);
+    beba_count(&w->drops[reason], 1);
+}
+
+static bool refused(struct beba_datapath_worker *w, const struct beba_packet *p)
+{
+    const struct beba_datapath_port *from = beba_datapath_port(w->dp, p->in_port);
+    uint16_t config = atomic_load_explicit(&w->dp->config, memory_order_relaxed);
 
     if (from && from->config & (OFPPC_NO_RECV | OFPPC_PORT_DOWN)) {
-        beba_datapath_drop(x, BEBA_DP_DROP_PORT);
+        count_drop(w, BEBA_DP_DROP_PORT);
         return true;
     }
-    if ((config & OFPC_FRAG_MASK) == OFPC_FRAG_DROP && beba_packet_has(x->packet, BEBA_LAYER_IP) &&
-        beba_look_fragment(x->packet->data, &x->packet->h)) {
-        beba_datapath_drop(x, BEBA_DP_DROP_FRAGMENT);
+    if ((config & OFPC_FRAG_MASK) == OFPC_FRAG_DROP && beba_packet_has(p, BEBA_LAYER_IP) &&
+        beba_look_fragment(p->data, &p->h)) {
+        count_drop(w, BEBA_DP_DROP_FRAGMENT);
         return true;
     }
     return false;
@@ -392,6 +397,44 @@ static void look_ahead(struct beba_datapath_worker *w, uint64_t version, struct 
     }
 }
 
+/* The tables' entries that a packet takes, from table 0 on, when all they say is where to go next
+ * and which port it leaves by; else 0. */
+static unsigned simple_way(const struct beba_datapath *dp, const struct prepared *of)
+{
+    uint8_t table = 0;
+
+    if (beba_key_global(&of->key) != atomic_load_explicit(&dp->global_state, memory_order_relaxed))
+        return 0;
+    for (unsigned i = 0; i < of->ask.n; i++) {
+        const struct beba_entry *e = of->ask.took.entry[i];
+
+        if (e->table != table || beba_datapath_stateful_table(dp, table))
+            return 0;
+        if (e->kind != BEBA_ENTRY_GOTO)
+            return e->kind == BEBA_ENTRY_OUTPUT ? i + 1 : 0;
+        table = (uint8_t)e->arg;
+    }
+    return 0;
+}
+
+/* Runs a packet on a simple way; false, and nothing done, when its way is not. */
+static bool run_simple(struct beba_datapath_worker *w, struct beba_packet *p,
+                       const struct prepared *of)
+{
+    unsigned n = simple_way(w->dp, of);
+    const struct beba_entry *e = NULL;
+
+    for (unsigned i = 0; i < n; i++) {
+        e = of->ask.took.entry[i];
+        beba_count(&w->memory->table[e->table].lookups, 1);
+        beba_count(&w->memory->table[e->table].matches, 1);
+        count_entry(w, p, e);
+    }
+    if (e && !beba_datapath_send(w, p, e->arg))
+        count_drop(w, BEBA_DP_DROP_PORT);
+    return n;
+}
+
 static void run_batch(struct beba_datapath_worker *w, struct beba_packet *const packet[],
                       unsigned n)
 {
@@ -417,13 +460,14 @@ static void run_batch(struct beba_datapath_worker *w, struct beba_packet *const 
     if (n > 1 && !stateful)
         look_ahead(w, version, of, n);
     for (unsigned i = 0; i < n; i++) {
+        if (refused(w, packet[i]) || run_simple(w, packet[i], &of[i]))
+            continue;
         begin(&x, w, packet[i], version, &copies);
         x.key = of[i].key;
         x.ask = &of[i].ask;
         if (stateful)
             x.lookup = of[i].lookup;
-        if (!refused(&x))
-            beba_datapath_pipeline(&x, 0);
+        beba_datapath_pipeline(&x, 0);
     }
     for (unsigned i = 0; ask && i < n; i++)
         beba_cache_learn(&of[i].ask);

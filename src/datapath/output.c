@@ -139,9 +139,14 @@ void beba_datapath_packet_in(struct beba_datapath_exec *x, uint8_t reason, uint1
 
 /* --- output ----------------------------------------------------------------------------------- */
 
+static bool may_send(const struct beba_datapath_port *port)
+{
+    return port && port->up && !(port->config & (OFPPC_PORT_DOWN | OFPPC_NO_FWD));
+}
+
 static void send(struct beba_datapath_exec *x, const struct beba_datapath_port *port)
 {
-    if (!port || !port->up || port->config & (OFPPC_PORT_DOWN | OFPPC_NO_FWD)) {
+    if (!may_send(port)) {
         beba_datapath_drop(x, BEBA_DP_DROP_PORT);
         return;
     }
@@ -149,6 +154,16 @@ static void send(struct beba_datapath_exec *x, const struct beba_datapath_port *
         return;
     x->went = true;
     x->worker->sink.output(x->worker->sink.arg, port->port, x->packet->queue, x->packet);
+}
+
+bool beba_datapath_send(struct beba_datapath_worker *w, struct beba_packet *p, uint32_t port)
+{
+    const struct beba_datapath_port *to = beba_datapath_port(w->dp, port);
+
+    if (port == p->in_port || !may_send(to))
+        return false;
+    w->sink.output(w->sink.arg, to->port, p->queue, p);
+    return true;
 }
 
 /* Standard ports: all but LOCAL; those that may not be sent to are no loss. */
@@ -159,8 +174,7 @@ static void flood(struct beba_datapath_exec *x)
 
     for (uint32_t i = 0; i < ports->n; i++) {
         const struct beba_datapath_port *port = &ports->port[i];
-        if (port->port == x->in_port || port->port == OFPP_LOCAL || !port->up ||
-            port->config & (OFPPC_PORT_DOWN | OFPPC_NO_FWD))
+        if (port->port == x->in_port || port->port == OFPP_LOCAL || !may_send(port))
             continue;
         send(x, port);
         any = true;
