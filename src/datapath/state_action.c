@@ -124,6 +124,7 @@ static void set_global_state(struct beba_datapath_exec *x, const struct beba_of_
         new = (old & ~mask) | (a->set_global_state.value & mask);
     while (!atomic_compare_exchange_weak(global, &old, new));
     beba_key_set(beba_datapath_exec_key(x), BEBA_OF_GLOBAL_STATE, beba_u128(0, new));
+    x->ask = NULL;
 }
 
 /* Data variables ----------------------------------------------------------------------------- */
