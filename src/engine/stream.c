@@ -209,7 +209,7 @@ static uint64_t server_port(struct stream *s)
 
 static void put_tuple(struct stream *s, uint32_t flow, bool backward, struct stream_packet *out)
 {
-    uint64_t client = 0x0a000000u | (flow & 0xffffff), server = 0xc0a80001u;
+    uint64_t client = 0x0a000000u + flow, server = 0xc0a80001u;
     uint64_t port = FIRST_PORT + flow % 60000;
 
     put64(s, out, backward ? BEBA_F_IP4_DST : BEBA_F_IP4_SRC, client);
@@ -224,11 +224,11 @@ static void put_key_field(struct stream *s, enum beba_field_id id, uint32_t flow
     switch (id) {
     case BEBA_F_IP_SRC:
     case BEBA_F_IP4_SRC:
-        put64(s, out, BEBA_F_IP4_SRC, 0x0a000000u | (flow & 0xffffff));
+        put64(s, out, BEBA_F_IP4_SRC, 0x0a000000u + flow);
         break;
     case BEBA_F_IP_DST:
     case BEBA_F_IP4_DST:
-        put64(s, out, BEBA_F_IP4_DST, 0xc0000000u | (flow & 0xffffff));
+        put64(s, out, BEBA_F_IP4_DST, 0xc0000000u + flow);
         break;
     case BEBA_F_L4_SRC:
         put64(s, out, port_field(s, false), FIRST_PORT + flow % 60000);

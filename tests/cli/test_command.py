@@ -62,6 +62,11 @@ def test_misspelt():
     (("bench", "x", "--flows", ","), "--flows takes"),
     (("bench", "x", "--skew", "cubic"), "--skew takes"),
     (("bench", "x", "--seconds", "-1"), "--seconds"),
+    (("bench", "x", "--new-flows", "101%"), "--new-flows takes shares"),
+    (("bench", "x", "--new-flows", "%"), "--new-flows takes shares"),
+    (("bench", "x", "--cores", "0"), "--cores takes"),
+    (("bench", "x", "--cores", "65"), "--cores takes"),
+    (("bench", "x", "--engine", "steam"), "--engine takes"),
 ])
 def test_misuse(args, message):
     r = beba(*args)
@@ -176,8 +181,24 @@ def test_bench(program):
     result, = r.json["results"]
     assert (result["flows"], result["skew"]) == (1000, 1.2)
     assert result["mpps"] > 0 and result["packets"] > 0
-    r = beba("bench", program, "--flows", "100", "--skew", "uniform", "--seconds", "0.02")
-    assert r.code == 0 and len(r.text.splitlines()) == 2
+    assert (result["new_flows"], result["cores"], result["engine"]) == (0, 1, "interp")
+    assert "batch_ns" not in result
+    r = beba("bench", program, "--flows", "100", "--skew", "uniform", "--seconds", "0.02",
+             "--latency")
+    assert r.code == 0 and len(r.text.splitlines()) == 2 and "p99.9 us" in r.text
+
+
+def test_bench_of_every_combination(program):
+    r = beba("bench", program, "--flows", "1k", "--skew", "uniform", "--cores", "1,2",
+             "--new-flows", "0,10%", "--seconds", "0.02", "--latency", "--json")
+    assert r.code == 0
+    got = [(x["new_flows"], x["cores"]) for x in r.json["results"]]
+    assert got == [(n, c) for n in (0, 0.1) for c in (1, 2)]
+    for x in r.json["results"]:
+        late = x["batch_ns"]
+        assert 0 < late["p50"] <= late["p99"] <= late["p999"] and x["mpps"] > 0
+    few, many = (x for x in r.json["results"] if x["cores"] == 1)
+    assert many["creations"] > few["creations"]
 
 
 if __name__ == "__main__":
