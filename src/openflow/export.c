@@ -83,8 +83,19 @@ struct family {
     uint8_t ip_proto;
 };
 
+static const struct beba_key there = {
+    .kind = BEBA_KEY_FIELDS,
+    .n_fields = 5,
+    .field = {BEBA_F_IP_SRC, BEBA_F_IP_DST, BEBA_F_L4_SRC, BEBA_F_L4_DST, BEBA_F_IP_PROTO}};
+static const struct beba_key back = {
+    .kind = BEBA_KEY_FIELDS,
+    .n_fields = 5,
+    .field = {BEBA_F_IP_DST, BEBA_F_IP_SRC, BEBA_F_L4_DST, BEBA_F_L4_SRC, BEBA_F_IP_PROTO}};
+
 static bool has_field(const struct beba_table *t, uint16_t a, uint16_t b)
 {
+    if (t->lookup.kind == BEBA_KEY_CONNECTION)
+        return true;
     for (unsigned i = 0; i < t->lookup.n_fields; i++)
         if (t->lookup.field[i] == a || t->lookup.field[i] == b)
             return true;
@@ -161,6 +172,11 @@ static bool check_timeouts(struct export *x)
                                 t->state[s].name, t->state[to[i]].name);
             x->may_stale |= !to[i] && t->n_regs;
         }
+        if (t->lookup.kind == BEBA_KEY_CONNECTION && o->hard && o->idle)
+            beba_export_say(x, t->state[s].loc,
+                            "'%s' has a hard and an idle timeout: OpenFlow keeps an entry for each "
+                            "direction, and what restarts the other's idle one restarts both",
+                            t->state[s].name);
         if (o->hard && o->idle && o->hard_to != o->idle_to)
             beba_export_say(x, t->state[s].loc,
                             "the timeouts of '%s' lead to two states: OpenFlow does not ask which "
@@ -194,7 +210,7 @@ static void add_variables(struct export *x)
 }
 
 static void add_scopes(struct export *x, const struct beba_of_scope *lookup,
-                       const struct beba_of_scope *update)
+                       const struct beba_of_scope *update, const struct beba_of_scope *other)
 {
     add_state_mod(
         x, (struct beba_of_state_mod){.command = BEBA_STATEFUL_TABLE_CONFIG, .stateful = true});
@@ -202,6 +218,9 @@ static void add_scopes(struct export *x, const struct beba_of_scope *lookup,
                                                 .extractor = {.scope = *lookup}});
     add_state_mod(x, (struct beba_of_state_mod){.command = BEBA_SET_U_EXTRACTOR,
                                                 .extractor = {.scope = *update}});
+    if (x->both)
+        add_state_mod(x, (struct beba_of_state_mod){.command = BEBA_SET_U_EXTRACTOR,
+                                                    .extractor = {.bit = 1, .scope = *other}});
 }
 
 /* Descending priorities, anew for each state: entries of two states never meet. */
@@ -211,37 +230,57 @@ static void add_entries(struct export *x, uint32_t from)
         x->entry[i].priority = (uint16_t)(x->n_entries - i);
 }
 
+uint32_t beba_export_number(const struct export *x, uint32_t state, bool reverse)
+{
+    return reverse && state ? state + x->t->n_states : state;
+}
+
+static void walk_state(struct export *x, const struct cube *base, uint32_t number)
+{
+    struct cube c = *base;
+
+    x->first_of_state = x->n_entries;
+    if (x->t->lookup.kind != BEBA_KEY_NONE)
+        beba_cube_add(&c, BEBA_OF_STATE, beba_u128(0, number), ones32);
+    beba_export_rules(x, &c);
+    add_entries(x, x->first_of_state);
+}
+
 static void walk_states(struct export *x, const struct cube *base)
 {
-    uint32_t n = x->t->lookup.kind == BEBA_KEY_NONE ? 1 : x->t->n_states + (x->t->n_regs != 0);
-    bool keyed = x->t->lookup.kind != BEBA_KEY_NONE;
-    uint32_t had = x->known;
+    uint32_t n = x->t->n_states + (x->t->n_regs != 0), had = x->known;
 
-    for (uint32_t s = 0; s <= n && !x->full; s++) {
-        struct cube c = *base;
-
-        if (!keyed && s)
-            break;
-        x->first_of_state = x->n_entries;
-        x->state = keyed && s < n ? (int64_t)s : EXPORT_NO_STATE;
-        x->fresh = keyed && !s;
-        if (keyed)
-            beba_cube_add(&c, BEBA_OF_STATE, beba_u128(0, s < n ? s : BEBA_NULL_STATE), ones32);
-        else
-            x->known = beba_layer_implies(BEBA_LAYER_META);
-        beba_export_rules(x, &c);
-        add_entries(x, x->first_of_state);
+    x->state = EXPORT_NO_STATE;
+    x->fresh = x->reverse = false;
+    if (x->t->lookup.kind == BEBA_KEY_NONE) {
+        x->known = beba_layer_implies(BEBA_LAYER_META);
+        walk_state(x, base, 0);
+        x->known = had;
+        return;
     }
-    x->known = had;
+    for (uint32_t s = 0; s < n && !x->full; s++) {
+        x->state = s;
+        x->fresh = !s;
+        for (int back_too = 0; back_too <= (x->both && s) && !x->full; back_too++) {
+            x->reverse = back_too;
+            walk_state(x, base, beba_export_number(x, s, back_too));
+        }
+    }
+    x->state = EXPORT_NO_STATE;
+    x->fresh = x->reverse = false;
+    if (!x->full)
+        walk_state(x, base, BEBA_NULL_STATE);
 }
 
 static void export_family(struct export *x, const struct family *f, uint8_t table)
 {
     static const struct beba_key by_port = {
         .kind = BEBA_KEY_FIELDS, .n_fields = 1, .field = {BEBA_F_IN_PORT}};
-    const struct beba_key *key = x->t->lookup.kind == BEBA_KEY_NONE ? &by_port : &x->t->lookup;
+    const struct beba_key *key = x->t->lookup.kind == BEBA_KEY_NONE ? &by_port
+                                 : x->both                          ? &there
+                                                                    : &x->t->lookup;
     struct beba_export_table *at = &x->out->table[x->out->n_tables++];
-    struct beba_of_scope lookup, update;
+    struct beba_of_scope lookup, update, other;
     struct cube base = {0};
     bool stateful;
 
@@ -253,7 +292,8 @@ static void export_family(struct export *x, const struct family *f, uint8_t tabl
     x->known = beba_layer_implies(BEBA_LAYER_META);
     x->n_entries = x->steps = 0;
     if (!scope_of(x, key, &lookup, &x->known) ||
-        !scope_of(x, x->t->two_keys ? &x->t->update : key, &update, &x->known))
+        !scope_of(x, x->t->two_keys ? &x->t->update : key, &update, &x->known) ||
+        !scope_of(x, x->both ? &back : key, &other, &x->known))
         return;
     if (f->eth_type)
         beba_cube_add(&base, OFPXMT_OFB_ETH_TYPE, beba_u128(0, f->eth_type), beba_u128(0, 0xffff));
@@ -263,7 +303,7 @@ static void export_family(struct export *x, const struct family *f, uint8_t tabl
     stateful = x->t->lookup.kind != BEBA_KEY_NONE || x->vars.n_conditions || x->p->n_globals;
     at->stateful = stateful;
     if (stateful) {
-        add_scopes(x, &lookup, &update);
+        add_scopes(x, &lookup, &update, &other);
         add_variables(x);
     }
     for (uint32_t i = 0; i < x->n_entries; i++)
@@ -316,10 +356,13 @@ static void export_machine(struct export *x)
     x->failed = false;
     if (x->t->n_regs > BEBA_FLOW_DATA_VARS)
         beba_export_say(x, x->t->loc, "more than %d registers", BEBA_FLOW_DATA_VARS);
-    if (x->t->lookup.kind == BEBA_KEY_CONNECTION)
-        beba_export_say(x, x->t->loc, "OpenFlow has no key of both directions of a connection");
+    x->both = x->t->lookup.kind == BEBA_KEY_CONNECTION;
+    if (x->both && x->t->n_regs)
+        beba_export_say(x, x->t->loc,
+                        "OpenFlow keeps an entry for each direction of a connection, and two "
+                        "copies of a register would not stay one");
     if (has_field(x->t, BEBA_F_L4_SRC, BEBA_F_L4_DST) &&
-        !has_field(x->t, BEBA_F_IP_PROTO, BEBA_F_IP_PROTO))
+        !x->both && !has_field(x->t, BEBA_F_IP_PROTO, BEBA_F_IP_PROTO))
         beba_export_say(x, x->t->loc,
                         "TCP, UDP and SCTP are tables of their own in OpenFlow, and "
                         "one flow here: put ip.proto in the key, or say tcp.dst");

@@ -83,6 +83,8 @@ struct sym beba_export_sym(struct export *x, const struct path *path, const stru
             a.add = e->op == BEBA_OP_ADD ? a.add + b.k.lo : a.add - b.k.lo;
         a.type.width = 64;
         return a;
+    case BEBA_OP_FORWARD:
+        return constant(beba_u128(0, !x->reverse), e->type);
     default:
         break;
     }

@@ -52,26 +52,38 @@ static void put_first(struct path *path)
     path->action[0] = last;
 }
 
-static void set_state(struct export *x, struct path *path, uint32_t state, struct beba_loc loc)
+/* bit: of the entry of the other direction. */
+static void set_entry(struct export *x, struct path *path, uint32_t state, bool bit,
+                      struct beba_loc loc)
 {
     struct beba_of_action *a = add(x, path, OFPAT_EXPERIMENTER, loc);
     const struct beba_timeouts *t;
+    bool reverse = x->both && bit != x->reverse;
 
     if (!a)
         return;
     a->beba = BEBA_ACT_SET_STATE;
-    a->set_state.state = state;
+    a->set_state.state = beba_export_number(x, state, reverse);
     a->set_state.mask = ~0u;
+    a->set_state.bit = bit;
     a->set_state.table = x->at->table;
     if (state < x->t->n_states) {
         t = &x->t->timeouts[state];
         /* over when its end has passed, not when it has come */
         a->set_state.hard_timeout = t->hard ? (uint32_t)(t->hard / 1000 - 1) : 0;
-        a->set_state.hard_rollback = t->hard ? t->hard_to : 0;
+        a->set_state.hard_rollback = t->hard ? beba_export_number(x, t->hard_to, reverse) : 0;
         a->set_state.idle_timeout = t->idle ? (uint32_t)(t->idle / 1000 - 1) : 0;
-        a->set_state.idle_rollback = t->idle ? t->idle_to : 0;
+        a->set_state.idle_rollback = t->idle ? beba_export_number(x, t->idle_to, reverse) : 0;
     }
     put_first(path);
+}
+
+/* The other direction first: where the packet is its own answer, this one counts. */
+static void set_state(struct export *x, struct path *path, uint32_t state, struct beba_loc loc)
+{
+    set_entry(x, path, state, false, loc);
+    if (x->both)
+        set_entry(x, path, state, true, loc);
 }
 
 static void store(struct export *x, struct path *path, struct beba_loc loc)
@@ -79,6 +91,8 @@ static void store(struct export *x, struct path *path, struct beba_loc loc)
     int64_t to = path->state;
     unsigned missing = ((1u << x->t->n_regs) - 1) & ~path->assigned;
 
+    if (x->both && to == EXPORT_NO_STATE && x->state > 0 && x->t->timeouts[x->state].idle)
+        to = x->state; /* a packet restarts the idle timeout of both */
     if (to == EXPORT_NO_STATE && !path->assigned)
         return;
     if (to == EXPORT_NO_STATE && x->t->two_keys) {

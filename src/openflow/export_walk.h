@@ -90,6 +90,8 @@ struct export
     uint32_t known;    /* layers that all packets have */
     int64_t state;     /* in the program; EXPORT_NO_STATE: no key */
     bool fresh;        /* first state and no registers */
+    bool both;         /* a key of both directions: an entry each */
+    bool reverse;      /* the packet goes against the one that made the flow */
     bool may_stale;    /* variables outlive a flow that timeouts ended */
     struct cube *cube; /* of the entries so far */
     struct beba_of_flow_mod *entry;
@@ -161,6 +163,8 @@ bool beba_export_operand(struct export *x, const struct sym *s, bool constant, s
 /* --- rules: export_rule.c -----------------------------------------------------------------------
  */
 
+/* A state as OpenFlow numbers it: those of the other direction come after all others. */
+uint32_t beba_export_number(const struct export *x, uint32_t state, bool reverse);
 /* All entries of a state, or of packets without a key. */
 void beba_export_rules(struct export *x, const struct cube *c);
 void beba_export_verdict(struct export *x, const struct path *path, const struct cube *c,

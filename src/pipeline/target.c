@@ -40,8 +40,6 @@ static const struct lack {
     {BEBA_TARGET_OPENFLOW, AN_OPERATION, BEBA_ERROR, BEBA_OP_RANDOM,
      "OpenFlow has no random numbers"},
     {BEBA_TARGET_OPENFLOW, AN_OPERATION, BEBA_ERROR, BEBA_OP_HASH, "OpenFlow has no hash function"},
-    {BEBA_TARGET_OPENFLOW, AN_OPERATION, BEBA_ERROR, BEBA_OP_FORWARD,
-     "OpenFlow does not know which direction created an entry"},
     {BEBA_TARGET_OPENFLOW, AN_OPERATION, BEBA_ERROR, BEBA_OP_STATE,
      "OpenFlow matches the state of the table the packet is in, not that of another"},
     {BEBA_TARGET_OPENFLOW, AN_OPERATION, BEBA_WARNING, BEBA_OP_IN_SET,

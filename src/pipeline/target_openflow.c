@@ -198,10 +198,10 @@ void beba_openflow_verdict(struct beba_target_walk *w, const struct beba_verdict
 static void check_key(struct beba_target_walk *w, const struct beba_key *key)
 {
     if (key->kind == BEBA_KEY_CONNECTION) {
-        beba_target_say(
-            w, BEBA_ERROR, w->t->loc,
-            "OpenFlow's keys for both directions order addresses and ports apart, so that "
-            "different connections share an entry");
+        if (w->t->n_regs)
+            beba_target_say(w, BEBA_ERROR, w->t->loc,
+                            "OpenFlow keeps an entry for each direction of a connection, and two "
+                            "copies of a register would not stay one");
         return;
     }
     if (key->n_fields > MAX_KEY_FIELDS)

@@ -22,7 +22,8 @@ class Machine:
     def __init__(self, rng, name):
         self.rng, self.name = rng, name
         self.two = rng.random() < 0.2
-        self.regs = rng.randrange(0, 3)
+        self.both = not self.two and rng.random() < 0.2
+        self.regs = 0 if self.both else rng.randrange(0, 3)
         self.states = rng.randrange(1, 4)
 
     def condition(self, depth=2):
@@ -32,6 +33,8 @@ class Machine:
             return rng.choice([f"({a} && {b})", f"({a} || {b})", f"!({a})"])
         if self.regs and rng.random() < 0.25:
             return f"r{rng.randrange(self.regs)} {rng.choice(['==', '!=', '<', '>=', '>', '<='])} {rng.randrange(5)}"
+        if self.both and rng.random() < 0.2:
+            return "forward"
         return rng.choice(TESTS)
 
     def body(self, depth=1):
@@ -59,6 +62,8 @@ class Machine:
         rng = self.rng
         pair = rng.choice(PAIRS)
         key = f"lookup {pair[0]}\n    update {pair[1]}" if self.two else f"key {rng.choice(KEYS)}"
+        if self.both:
+            key = "key connection"
         out = [f"machine {self.name} {{\n    {key}"]
         out += [f"    reg r{r} : u32" for r in range(self.regs)]
         out.append("    capacity 64k when full evict\n    without key -> " + rng.choice(["pass", "drop", "next"]))

@@ -22,7 +22,7 @@ EXAMPLES = sorted(glob.glob(os.path.join(ROOT, "examples", "*.xfsm")))
 CAPTURES = sorted(glob.glob(os.path.join(ROOT, "examples", "captures", "*.pcap")) +
                   glob.glob(os.path.join(ROOT, "tests", "captures", "*.pcap")) +
                   [os.path.join(ROOT, "docs", "tutorial.pcap")])
-MUST = {"port_knocking", "mac_learning", "syn_flood"}  # these are always exported
+MUST = {"port_knocking", "mac_learning", "syn_flood", "udp_firewall"}  # these are always exported
 REFUSED, INVALID = 77, 3
 
 
