@@ -300,7 +300,7 @@ static void export_family(struct export *x, const struct family *f, uint8_t tabl
     if (f->ip_proto)
         beba_cube_add(&base, OFPXMT_OFB_IP_PROTO, beba_u128(0, f->ip_proto), beba_u128(0, 0xff));
     walk_states(x, &base);
-    stateful = x->t->lookup.kind != BEBA_KEY_NONE || x->vars.n_conditions || x->p->n_globals;
+    stateful = x->t->lookup.kind != BEBA_KEY_NONE || x->vars.n_conditions || x->globals;
     at->stateful = stateful;
     if (stateful) {
         add_scopes(x, &lookup, &update, &other);
@@ -354,6 +354,7 @@ static void export_machine(struct export *x)
     bool bad = x->failed;
 
     x->failed = false;
+    x->globals = beba_export_globals(x->t);
     if (x->t->n_regs > BEBA_FLOW_DATA_VARS)
         beba_export_say(x, x->t->loc, "more than %d registers", BEBA_FLOW_DATA_VARS);
     x->both = x->t->lookup.kind == BEBA_KEY_CONNECTION;
@@ -361,12 +362,12 @@ static void export_machine(struct export *x)
         beba_export_say(x, x->t->loc,
                         "OpenFlow keeps an entry for each direction of a connection, and two "
                         "copies of a register would not stay one");
-    if (has_field(x->t, BEBA_F_L4_SRC, BEBA_F_L4_DST) &&
-        !x->both && !has_field(x->t, BEBA_F_IP_PROTO, BEBA_F_IP_PROTO))
+    if (has_field(x->t, BEBA_F_L4_SRC, BEBA_F_L4_DST) && !x->both &&
+        !has_field(x->t, BEBA_F_IP_PROTO, BEBA_F_IP_PROTO))
         beba_export_say(x, x->t->loc,
                         "TCP, UDP and SCTP are tables of their own in OpenFlow, and "
                         "one flow here: put ip.proto in the key, or say tcp.dst");
-    if (x->p->n_globals && n > 1)
+    if (x->globals && n > 1)
         beba_export_say(x, x->t->loc,
                         "globals belong to one table of OpenFlow, and this machine "
                         "becomes %u: say ip4.src or tcp.dst",
@@ -464,6 +465,22 @@ static void check_pass(struct export *x)
                         x->opts->pass_table, x->out->end - 1u);
 }
 
+static void check_globals(struct export *x)
+{
+    uint32_t seen = 0;
+
+    for (uint32_t t = 0; t < x->p->n_tables; t++) {
+        uint32_t here = beba_export_globals(&x->p->table[t]), twice = seen & here;
+
+        if (twice)
+            beba_export_say(x, x->p->global[__builtin_ctz(twice)].loc,
+                            "global '%s' is used in two machines, and OpenFlow's belong to one "
+                            "table",
+                            x->p->global[__builtin_ctz(twice)].name);
+        seen |= here;
+    }
+}
+
 int beba_export(const struct beba_pipeline *p, const struct beba_export_opts *opts,
                 struct beba_export *out, struct beba_diags *diags)
 {
@@ -482,10 +499,7 @@ int beba_export(const struct beba_pipeline *p, const struct beba_export_opts *op
         memory = true;
         goto out;
     }
-    if (p->n_globals && p->n_tables > 1)
-        beba_export_say(&x, p->global[0].loc,
-                        "globals belong to one table of OpenFlow, and the program has %u machines",
-                        p->n_tables);
+    check_globals(&x);
     if (!lay_out(&x))
         goto out;
     delete_entries(&x);

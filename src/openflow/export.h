@@ -6,8 +6,10 @@
  * apart and one for each (IPv4 and IPv6, TCP, UDP and SCTP). A rule becomes entries that are tried
  * in its order, one for each way through its body; its cookie is 0xbeba, the table and the rule's
  * number, so that its counters are the sum of its entries'. A state has its number; a flow in the
- * first state whose registers hold something has the number after the last. Ports that registers
- * hold are told apart in a table behind all others.
+ * first state whose registers hold something has the number after the last. A connection is an
+ * entry for each direction: that of packets against the first one has its states' numbers after all
+ * others, and what one packet does it does to both. Ports that registers hold are told apart in a
+ * table behind all others.
  *
  * Timeouts are one microsecond shorter than the program's: OpenFlow's are over when their end has
  * passed, the language's when it has come. Packets with MPLS labels or a PBB tag have no IP in

@@ -83,6 +83,10 @@ struct sym beba_export_sym(struct export *x, const struct path *path, const stru
             a.add = e->op == BEBA_OP_ADD ? a.add + b.k.lo : a.add - b.k.lo;
         a.type.width = 64;
         return a;
+    case BEBA_OP_RANDOM:
+        if (path->drawn == e)
+            return constant(beba_u128(0, path->draw), e->type);
+        break;
     case BEBA_OP_FORWARD:
         return constant(beba_u128(0, !x->reverse), e->type);
     default:
@@ -93,6 +97,22 @@ struct sym beba_export_sym(struct export *x, const struct path *path, const stru
 
 /* --- operands -----------------------------------------------------------------------------------
  */
+
+bool beba_export_extractor(struct export *x, uint8_t field, struct beba_loc loc, uint8_t *id)
+{
+    for (*id = 0; *id < x->vars.n_header_fields; ++*id)
+        if (x->vars.header_field[*id] == field)
+            return true;
+    if (x->vars.n_header_fields == BEBA_HEADER_FIELDS) {
+        beba_export_say(x, loc,
+                        "more than %d header fields as values, also of those that tell whether a "
+                        "packet has a header, OpenFlow's most a table",
+                        BEBA_HEADER_FIELDS);
+        return false;
+    }
+    x->vars.header_field[x->vars.n_header_fields++] = field;
+    return true;
+}
 
 static bool header_field(struct export *x, const struct sym *s, struct beba_loc loc,
                          struct operand *out)
@@ -121,16 +141,7 @@ static bool header_field(struct export *x, const struct sym *s, struct beba_loc 
         return false;
     }
     out->type = BEBA_OPERAND_HF;
-    for (out->id = 0; out->id < x->vars.n_header_fields; out->id++)
-        if (x->vars.header_field[out->id] == field)
-            return true;
-    if (x->vars.n_header_fields == BEBA_HEADER_FIELDS) {
-        beba_export_say(x, loc, "more than %d header fields as values, OpenFlow's most a table",
-                        BEBA_HEADER_FIELDS);
-        return false;
-    }
-    x->vars.header_field[x->vars.n_header_fields++] = field;
-    return true;
+    return beba_export_extractor(x, field, loc, &out->id);
 }
 
 /* IPv4 addresses are numbers of the other byte order there. */
@@ -218,20 +229,23 @@ static int find_condition(struct export *x, uint8_t op, struct operand a, struct
     return (int)i;
 }
 
-static void condition_is(struct export *x, int id, uint64_t want, const struct cube *c,
-                         const struct cont *k)
+bool beba_export_condition(struct export *x, uint8_t op, struct operand a, struct operand b,
+                           bool want, struct beba_loc loc, const struct cube *c,
+                           const struct cont *k)
 {
+    int id = find_condition(x, op, a, b, loc);
     struct cube in = *c;
     enum narrow r;
 
     if (id < 0)
-        return;
+        return false;
     r = beba_cube_add(&in, (uint8_t)(BEBA_OF_CONDITION0 + id), beba_u128(0, want),
                       beba_u128(0, 0xff));
     if (r != NARROW_EMPTY)
         go(k, &in, true);
     if (r != NARROW_SAME)
         go(k, c, false);
+    return true;
 }
 
 /* a op b by a condition; one and its opposite share it. */
@@ -255,8 +269,7 @@ static void compare(struct export *x, uint8_t op, const struct sym *a, const str
         return;
     }
     if (beba_export_operand(x, a, false, loc, &l) && beba_export_operand(x, b, false, loc, &r))
-        condition_is(x, find_condition(x, as[op - BEBA_OP_EQ].op, l, r, loc),
-                     as[op - BEBA_OP_EQ].want, c, k);
+        beba_export_condition(x, as[op - BEBA_OP_EQ].op, l, r, as[op - BEBA_OP_EQ].want, loc, c, k);
 }
 
 /* --- headers -------------------------------------------------------------------------------------
@@ -297,22 +310,13 @@ static void sign_present(struct export *x, const uint8_t field[3], struct beba_l
                          const struct cube *c, const struct cont *k)
 {
     for (unsigned i = 0; i < 3 && field[i]; i++) {
-        struct sym s = {.kind = SYM_FIELD, .id = beba_of_fields[field[i]].packet};
         struct operand o = {BEBA_OPERAND_HF, 0};
         struct cube in = *c;
         enum narrow r;
         int id;
 
-        for (o.id = 0; o.id < x->vars.n_header_fields; o.id++)
-            if (x->vars.header_field[o.id] == field[i])
-                break;
-        if (o.id == BEBA_HEADER_FIELDS) {
-            beba_export_say(x, loc, "no header field is left to ask for %s",
-                            beba_fields[s.id].name);
+        if (!beba_export_extractor(x, field[i], loc, &o.id))
             return;
-        }
-        if (o.id == x->vars.n_header_fields)
-            x->vars.header_field[x->vars.n_header_fields++] = field[i];
         id = find_condition(x, BEBA_COND_EQ, o, o, loc);
         if (id < 0)
             return;
@@ -573,6 +577,13 @@ static void compared(struct export *x, const struct path *path, const struct beb
         return;
     a = beba_export_sym(x, path, e->arg[0]);
     b = beba_export_sym(x, path, e->arg[1]);
+    for (unsigned i = 0; i < 2; i++)
+        if (e->arg[i]->op == BEBA_OP_RANDOM && path->drawn != e->arg[i] &&
+            (i ? a : b).kind == SYM_CONST) {
+            beba_export_drawn(x, i ? mirrored[op - BEBA_OP_EQ] : op, e->arg[i], (i ? a : b).k.lo, c,
+                              k);
+            return;
+        }
     if (unmapped(e->arg[0]) && b.kind == SYM_CONST && b.k.lo >> 32 == 0xffff && !b.k.hi) {
         a = beba_export_sym(x, path, unmapped(e->arg[0]));
         b.k.lo &= UINT32_MAX;

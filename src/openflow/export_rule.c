@@ -465,6 +465,44 @@ static void branch(const struct cont *k, const struct cube *c, bool holds)
     run(k->x, b->path, c, holds ? &b->s->then : &b->s->otherwise, 0, b->up);
 }
 
+/* A statement with a random number that is drawn: one way for each. */
+struct draw_ways {
+    struct draws d;
+    struct export *x;
+    const struct path *path;
+    const struct frame *at; /* where the statement is the next */
+};
+
+static void go_drawn(const struct draws *d, const struct cube *c, const struct beba_expr *e,
+                     uint64_t v)
+{
+    const struct draw_ways *w = (const struct draw_ways *)d;
+    struct path *path = malloc(sizeof(*path));
+
+    if (!path) {
+        w->x->failed = w->x->full = true;
+        return;
+    }
+    *path = *w->path;
+    path->drawn = e;
+    path->draw = v;
+    run(w->x, path, c, w->at->body, w->at->next, w->at->up);
+    free(path);
+}
+
+static bool draws(struct export *x, const struct path *path, const struct cube *c,
+                  const struct beba_stmt *s, const struct frame *next)
+{
+    struct frame at = next ? *next : (struct frame){0};
+    struct draw_ways w = {{go_drawn}, x, path, &at};
+    const struct beba_expr *e = s->kind == BEBA_STMT_VERDICT ? s->verdict.port : s->value;
+
+    if (!next || s->kind == BEBA_STMT_IF)
+        return false;
+    at.next--;
+    return beba_export_draw(x, path, e, c, &w.d);
+}
+
 /* False: the way has been walked to its end. */
 static bool step(struct export *x, struct path *path, const struct cube *c,
                  const struct beba_stmt *s, const struct frame *next)
@@ -472,6 +510,8 @@ static bool step(struct export *x, struct path *path, const struct cube *c,
     struct beba_of_action *a;
     struct sym v;
 
+    if (draws(x, path, c, s, next))
+        return false;
     switch (s->kind) {
     case BEBA_STMT_ASSIGN:
         if (s->lvalue == BEBA_LV_FIELD)

@@ -22,8 +22,8 @@ static struct beba_of_action *add_action(struct export *x, struct path *path, st
     return a;
 }
 
-static void compute(struct export *x, struct path *path, struct operand out, uint8_t opcode,
-                    const struct operand *in, unsigned n, const int8_t *sign, struct beba_loc loc)
+void beba_export_alu(struct export *x, struct path *path, struct operand out, uint8_t opcode,
+                     const struct operand *in, unsigned n, const int8_t *sign, struct beba_loc loc)
 {
     struct beba_of_action *a = add_action(x, path, loc);
 
@@ -46,7 +46,7 @@ static void clear(struct export *x, struct path *path, struct operand out, struc
 {
     const struct operand in[2] = {out, {BEBA_OPERAND_CONSTANT, 0}};
 
-    compute(x, path, out, BEBA_ALU_MUL, in, 2, NULL, loc);
+    beba_export_alu(x, path, out, BEBA_ALU_MUL, in, 2, NULL, loc);
 }
 
 void beba_export_reset(struct export *x, struct path *path, unsigned reg, struct beba_loc loc)
@@ -55,8 +55,8 @@ void beba_export_reset(struct export *x, struct path *path, unsigned reg, struct
 }
 
 /* What a variable holds by now, where that is not what it held when the packet came. */
-static bool read_now(struct export *x, const struct path *path, const struct beba_expr *e,
-                     struct sym *out)
+bool beba_export_read_now(struct export *x, const struct path *path, const struct beba_expr *e,
+                          struct sym *out)
 {
     *out = beba_export_sym(x, path, e);
     if (x->t->two_keys && out->kind == SYM_REG) {
@@ -90,10 +90,10 @@ static bool flatten(struct export *x, const struct path *path, const struct beba
         return false;
     }
     s->sign[s->n] = sign;
-    return read_now(x, path, e, &s->term[s->n++]);
+    return beba_export_read_now(x, path, e, &s->term[s->n++]);
 }
 
-static bool sure(struct export *x, const struct sym *s, struct beba_loc loc)
+bool beba_export_sure(struct export *x, const struct sym *s, struct beba_loc loc)
 {
     if (s->kind != SYM_FIELD || s->id == BEBA_F_PKT_LEN || beba_export_is_present(x, s->id))
         return true;
@@ -138,7 +138,7 @@ static void assign_sum(struct export *x, struct path *path, struct operand out, 
             in[0] = in[1];
             in[1] = zero;
         }
-        compute(x, path, out, BEBA_ALU_SUM, in, 2, NULL, loc);
+        beba_export_alu(x, path, out, BEBA_ALU_SUM, in, 2, NULL, loc);
         return;
     }
     if (s->n == 1 && s->sign[0] > 0) {
@@ -147,22 +147,23 @@ static void assign_sum(struct export *x, struct path *path, struct operand out, 
         if (!beba_export_operand(x, &s->term[0], false, loc, &in[0]))
             return;
         in[1] = zero;
-        compute(x, path, out, BEBA_ALU_SUM, in, 2, NULL, loc);
+        beba_export_alu(x, path, out, BEBA_ALU_SUM, in, 2, NULL, loc);
         return;
     }
     for (unsigned i = 0; i < s->n; i++)
-        if (!sure(x, &s->term[i], loc))
+        if (!beba_export_sure(x, &s->term[i], loc))
             return;
     if (s->n == 2 && s->sign[0] > 0) {
         if (beba_export_operand(x, &s->term[0], false, loc, &in[0]) &&
             beba_export_operand(x, &s->term[1], true, loc, &in[1]))
-            compute(x, path, out, s->sign[1] > 0 ? BEBA_ALU_SUM : BEBA_ALU_SUB, in, 2, NULL, loc);
+            beba_export_alu(x, path, out, s->sign[1] > 0 ? BEBA_ALU_SUM : BEBA_ALU_SUB, in, 2, NULL,
+                            loc);
         return;
     }
     for (unsigned i = 0; i < s->n; i++)
         if (!beba_export_operand(x, &s->term[i], i == 1, loc, &in[i]))
             return;
-    compute(x, path, out, BEBA_ALU_POLY_SUM, in, s->n, s->sign, loc);
+    beba_export_alu(x, path, out, BEBA_ALU_POLY_SUM, in, s->n, s->sign, loc);
 }
 
 static void assign_other(struct export *x, struct path *path, struct operand out,
@@ -174,20 +175,20 @@ static void assign_other(struct export *x, struct path *path, struct operand out
     struct sym v[3];
 
     for (unsigned i = 0; i < e->n_args && i < 3; i++)
-        if (!read_now(x, path, e->arg[i], &v[i]) || !sure(x, &v[i], e->loc))
+        if (!beba_export_read_now(x, path, e->arg[i], &v[i]) || !beba_export_sure(x, &v[i], e->loc))
             return;
     if (e->op == BEBA_OP_EWMA && v[2].kind == SYM_CONST) {
         in[1] = (struct operand){BEBA_OPERAND_CONSTANT, v[2].k.lo < 8 ? ewma[v[2].k.lo] : 3};
         if (beba_export_operand(x, &v[0], false, e->loc, &in[0]) &&
             beba_export_operand(x, &v[1], false, e->loc, &in[2]))
-            compute(x, path, out, BEBA_ALU_EWMA, in, 3, NULL, e->loc);
+            beba_export_alu(x, path, out, BEBA_ALU_EWMA, in, 3, NULL, e->loc);
         return;
     }
     if (e->op == BEBA_OP_MUL || (e->op == BEBA_OP_DIV && v[1].kind == SYM_CONST && v[1].k.lo)) {
         if (beba_export_operand(x, &v[0], false, e->loc, &in[0]) &&
             beba_export_operand(x, &v[1], true, e->loc, &in[1]))
-            compute(x, path, out, e->op == BEBA_OP_MUL ? BEBA_ALU_MUL : BEBA_ALU_DIV, in, 2, NULL,
-                    e->loc);
+            beba_export_alu(x, path, out, e->op == BEBA_OP_MUL ? BEBA_ALU_MUL : BEBA_ALU_DIV, in, 2,
+                            NULL, e->loc);
         return;
     }
     if (e->op == BEBA_OP_AVG || e->op == BEBA_OP_VAR)
@@ -237,6 +238,31 @@ static bool writes_key(const struct export *x, const struct path *path)
     return false;
 }
 
+/* One action computes it. */
+static bool plain(struct export *x, const struct path *path, const struct beba_expr *e)
+{
+    bool leaves = true;
+
+    if (beba_export_sym(x, path, e).kind != SYM_OTHER || !e->n_args || e->op == BEBA_OP_RANDOM)
+        return e->op != BEBA_OP_RANDOM || path->drawn == e;
+    if (e->op == BEBA_OP_ADD || e->op == BEBA_OP_SUB)
+        return plain(x, path, e->arg[0]) && plain(x, path, e->arg[1]);
+    for (unsigned i = 0; i < e->n_args; i++)
+        leaves &= !e->arg[i]->n_args || beba_export_sym(x, path, e->arg[i]).kind != SYM_OTHER;
+    return leaves && (e->op == BEBA_OP_MUL || e->op == BEBA_OP_DIV || e->op == BEBA_OP_EWMA ||
+                      e->op == BEBA_OP_AVG || e->op == BEBA_OP_VAR);
+}
+
+static void assigned(struct export *x, struct path *path, const struct beba_stmt *s, struct sym is)
+{
+    bool reg = s->lvalue == BEBA_LV_REG;
+
+    if (reg)
+        path->assigned |= (uint8_t)(1u << s->id);
+    if (!reg || !x->t->two_keys)
+        *(reg ? &path->reg[s->id] : &path->global[s->id]) = is;
+}
+
 void beba_export_update(struct export *x, struct path *path, const struct beba_stmt *s)
 {
     bool reg = s->lvalue == BEBA_LV_REG;
@@ -256,11 +282,24 @@ void beba_export_update(struct export *x, struct path *path, const struct beba_s
         beba_export_say(x, s->loc, "OpenFlow has no bitwise updates");
         return;
     }
+    if (!plain(x, path, s->value)) {
+        struct beba_expr *args[2] = {&self, s->value};
+        struct beba_expr more = {.op = s->assign == BEBA_SUB ? BEBA_OP_SUB : BEBA_OP_ADD,
+                                 .type = {BEBA_KIND_UINT, 64},
+                                 .n_args = 2,
+                                 .arg = args,
+                                 .loc = s->loc};
+
+        self.loc = s->loc;
+        beba_export_compute(x, path, out, type, s->assign == BEBA_SET ? s->value : &more);
+        assigned(x, path, s, (struct sym){.kind = SYM_OTHER, .type = type});
+        return;
+    }
     if (s->assign != BEBA_SET) {
         sum.n = 1;
         sum.sign[0] = 1;
         self.loc = s->loc;
-        if (!read_now(x, path, &self, &sum.term[0]))
+        if (!beba_export_read_now(x, path, &self, &sum.term[0]))
             return;
         is = *now;
     }
@@ -273,11 +312,12 @@ void beba_export_update(struct export *x, struct path *path, const struct beba_s
             return;
         assign_other(x, path, out, s);
     } else {
-        if (!flatten(x, path, s->value, s->assign == BEBA_SUB ? -1 : 1, &sum) ||
-            !fits(x, s, &sum, type.width))
+        if (!flatten(x, path, s->value, s->assign == BEBA_SUB ? -1 : 1, &sum))
             return;
         if (sum.n > 1)
             fold(&sum);
+        if (!fits(x, s, &sum, type.width))
+            return;
         assign_sum(x, path, out, &sum, s->loc);
         if (sum.n == 1 && sum.term[0].kind == SYM_CONST)
             is = sum.term[0];
@@ -298,8 +338,5 @@ void beba_export_update(struct export *x, struct path *path, const struct beba_s
     is.type = is.kind == SYM_FIELD ? is.type : type;
     if (is.kind == SYM_FIELD && !beba_export_is_present(x, is.id))
         is.kind = SYM_OTHER; /* 0 where it is absent, and no NULL */
-    if (reg)
-        path->assigned |= (uint8_t)(1u << s->id);
-    if (!reg || !x->t->two_keys)
-        *now = is;
+    assigned(x, path, s, is);
 }

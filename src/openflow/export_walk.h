@@ -53,6 +53,8 @@ struct path {
     uint8_t assigned; /* bit r: register r */
     bool sets_metadata;
     uint64_t metadata;
+    const struct beba_expr *drawn; /* a random number that is known, and is */
+    uint64_t draw;
     struct beba_of_action action[EXPORT_ACTIONS];
 };
 
@@ -79,9 +81,11 @@ struct export
     const struct beba_export_opts *opts;
     struct beba_diags *diags;
     struct beba_export *out;
-    uint8_t *first;    /* table of each machine; one more: the end */
-    uint8_t ports;     /* table of ports in registers; 0: none needed yet */
-    bool failed, full; /* full: of memory, or past a bound */
+    uint8_t *first;                 /* table of each machine; one more: the end */
+    uint8_t ports;                  /* table of ports in registers; 0: none needed yet */
+    uint32_t globals;               /* bit i: of the machine at hand */
+    const struct beba_expr *random; /* the one that packets draw */
+    bool failed, full;              /* full: of memory, or past a bound */
 
     const struct beba_table *t; /* the machine at hand */
     uint32_t machine;
@@ -160,6 +164,34 @@ bool beba_export_is_present(const struct export *x, uint32_t field);
 bool beba_export_operand(struct export *x, const struct sym *s, bool constant, struct beba_loc loc,
                          struct operand *out);
 
+/* The header field's number among those of the table. */
+bool beba_export_extractor(struct export *x, uint8_t field, struct beba_loc loc, uint8_t *id);
+/* Cubes in which a op b gives want, and the others. */
+bool beba_export_condition(struct export *x, uint8_t op, struct operand a, struct operand b,
+                           bool want, struct beba_loc loc, const struct cube *c,
+                           const struct cont *k);
+
+/* --- values: export_compute.c ------------------------------------------------------------------
+ */
+
+/* The greatest value that e can have. */
+uint64_t beba_export_most(const struct beba_expr *e);
+/* out = e, by as many actions as it takes. */
+void beba_export_compute(struct export *x, struct path *path, struct operand out,
+                         struct beba_type type, const struct beba_expr *e);
+/* random() op v */
+void beba_export_drawn(struct export *x, uint8_t op, const struct beba_expr *e, uint64_t v,
+                       const struct cube *c, const struct cont *k);
+/* Calls with for each value that the random number in e can have; false when there is none. */
+struct draws {
+    void (*fn)(const struct draws *with, const struct cube *c, const struct beba_expr *e,
+               uint64_t v);
+};
+bool beba_export_draw(struct export *x, const struct path *path, const struct beba_expr *e,
+                      const struct cube *c, const struct draws *with);
+/* Globals that a machine refers to, as bits. */
+uint32_t beba_export_globals(const struct beba_table *t);
+
 /* --- rules: export_rule.c -----------------------------------------------------------------------
  */
 
@@ -172,5 +204,11 @@ void beba_export_verdict(struct export *x, const struct path *path, const struct
 /* r = value, for register or global, and r = 0: export_update.c */
 void beba_export_reset(struct export *x, struct path *path, unsigned reg, struct beba_loc loc);
 void beba_export_update(struct export *x, struct path *path, const struct beba_stmt *s);
+bool beba_export_read_now(struct export *x, const struct path *path, const struct beba_expr *e,
+                          struct sym *out);
+/* Present in all packets, where OpenFlow would else compute nothing. */
+bool beba_export_sure(struct export *x, const struct sym *s, struct beba_loc loc);
+void beba_export_alu(struct export *x, struct path *path, struct operand out, uint8_t opcode,
+                     const struct operand *in, unsigned n, const int8_t *sign, struct beba_loc loc);
 
 #endif

@@ -37,8 +37,6 @@ static const struct lack {
     {BEBA_TARGET_OPENFLOW, A_STATEMENT, BEBA_WARNING, BEBA_STMT_NOTIFY,
      "OpenFlow notifies by sending the packet to the controller, without values of the flow"},
     {BEBA_TARGET_OPENFLOW, AN_OPERATION, BEBA_ERROR, BEBA_OP_ARRAY, "OpenFlow has no arrays"},
-    {BEBA_TARGET_OPENFLOW, AN_OPERATION, BEBA_ERROR, BEBA_OP_RANDOM,
-     "OpenFlow has no random numbers"},
     {BEBA_TARGET_OPENFLOW, AN_OPERATION, BEBA_ERROR, BEBA_OP_HASH, "OpenFlow has no hash function"},
     {BEBA_TARGET_OPENFLOW, AN_OPERATION, BEBA_ERROR, BEBA_OP_STATE,
      "OpenFlow matches the state of the table the packet is in, not that of another"},

@@ -14,7 +14,6 @@ enum {
     MAX_FLOW_VARIABLES = 6,
     MAX_TABLE_VARIABLES = 8,
     MAX_CONDITIONS = 8,
-    MAX_SUMMANDS = 4, /* of POLY_SUM */
 };
 
 /* Fields that the extension adds to those of OpenFlow. */
@@ -78,6 +77,24 @@ static bool is_match(const struct beba_expr *e)
     return a->op == BEBA_OP_FIELD;
 }
 
+static bool is_const(const struct beba_expr *e)
+{
+    return e->op == BEBA_OP_CONST && !e->k.hi;
+}
+
+/* A packet's 16 bits. */
+static void check_random(struct beba_target_walk *w, const struct beba_expr *e)
+{
+    if (!is_const(e->arg[0]) || e->arg[0]->k.lo > UINT16_MAX + 1u)
+        beba_target_say(w, BEBA_ERROR, e->loc,
+                        "OpenFlow's random numbers have 16 bits, and a constant bound");
+    else if (e->arg[0]->k.lo & (e->arg[0]->k.lo - 1))
+        beba_target_say(w, BEBA_WARNING, e->loc,
+                        "OpenFlow's random numbers have 16 bits: %llu values are not quite as "
+                        "likely as each other",
+                        (unsigned long long)e->arg[0]->k.lo);
+}
+
 static void add_condition(struct beba_target_walk *w, const struct beba_expr *e)
 {
     struct beba_strbuf text = {0}, *more;
@@ -102,7 +119,11 @@ void beba_openflow_expr(struct beba_target_walk *w, const struct beba_expr *e)
 {
     if (e->op == BEBA_OP_FIELD && !readable(e->id))
         say_no_field(w, e->id, e->loc);
-    if (!is_comparison(e) || is_match(e))
+    if (e->op == BEBA_OP_RANDOM)
+        check_random(w, e);
+    if (!is_comparison(e) || is_match(e) ||
+        (e->arg[0]->op == BEBA_OP_RANDOM && is_const(e->arg[1])) ||
+        (e->arg[1]->op == BEBA_OP_RANDOM && is_const(e->arg[0])))
         return;
     add_condition(w, e);
     if (!is_leaf(e->arg[0]) || !is_leaf(e->arg[1]))
@@ -111,24 +132,27 @@ void beba_openflow_expr(struct beba_target_walk *w, const struct beba_expr *e)
             "a condition of OpenFlow compares variables and fields, it computes nothing");
 }
 
-/* How many terms a sum or difference has; more than the most when a term is no leaf. */
-static unsigned summands(const struct beba_expr *e)
-{
-    if (is_leaf(e))
-        return 1;
-    if (e->op != BEBA_OP_ADD && e->op != BEBA_OP_SUB)
-        return MAX_SUMMANDS + 1;
-    return summands(e->arg[0]) + summands(e->arg[1]);
-}
-
+/* By one action or more. */
 static bool is_update(const struct beba_expr *e)
 {
     switch (e->op) {
     case BEBA_OP_ADD:
     case BEBA_OP_SUB:
-        return summands(e) <= MAX_SUMMANDS;
     case BEBA_OP_MUL:
+        return is_update(e->arg[0]) && is_update(e->arg[1]);
     case BEBA_OP_DIV:
+        if (is_leaf(e->arg[0]) && is_leaf(e->arg[1]))
+            return true;
+        return is_update(e->arg[0]) && is_const(e->arg[1]);
+    case BEBA_OP_MOD:
+    case BEBA_OP_SHL:
+    case BEBA_OP_SHR:
+        return is_update(e->arg[0]) && is_const(e->arg[1]);
+    case BEBA_OP_AND:
+        return is_update(e->arg[0]) && is_const(e->arg[1]) &&
+               !(e->arg[1]->k.lo & (e->arg[1]->k.lo + 1));
+    case BEBA_OP_RANDOM:
+        return true;
     case BEBA_OP_AVG:
     case BEBA_OP_VAR:
     case BEBA_OP_EWMA:
@@ -143,12 +167,12 @@ static bool is_update(const struct beba_expr *e)
 
 static void check_variable(struct beba_target_walk *w, const struct beba_stmt *s)
 {
-    if (s->assign == BEBA_SET ? is_update(s->value) : is_leaf(s->value) && s->assign <= BEBA_SUB)
+    if (s->assign <= BEBA_SUB && is_update(s->value))
         return;
     beba_target_say(
         w, BEBA_ERROR, s->loc,
-        "OpenFlow updates a variable by one sum, difference, product, quotient, avg, var "
-        "or ewma");
+        "OpenFlow updates variables by sums, differences, products, quotients and remainders by "
+        "constants, and ewma");
 }
 
 static bool is_ttl(const struct beba_stmt *s)
@@ -278,8 +302,4 @@ void beba_openflow_pipeline(struct beba_target_walk *w)
             beba_target_say(w, BEBA_ERROR, p->global[i].loc,
                             "global '%s' has %u bits, OpenFlow's variables have 32",
                             p->global[i].name, p->global[i].type.width);
-    if (p->n_globals && p->n_tables > 1)
-        beba_target_say(
-            w, BEBA_WARNING, p->global[0].loc,
-            "OpenFlow's variables belong to one table, those of another cannot see them");
 }

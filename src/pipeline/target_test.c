@@ -122,7 +122,7 @@ static void test_openflow_keys(void **state)
     expect_one(p, BEBA_TARGET_OPENFLOW, "a key of 52 bytes");
     p = knocking();
     p->table[0].lookup = (struct beba_key){.kind = BEBA_KEY_CONNECTION};
-    expect_one(p, BEBA_TARGET_OPENFLOW, "share an entry");
+    expect_one(p, BEBA_TARGET_OPENFLOW, "two copies of a register");
 }
 
 static void test_openflow_tables(void **state)
@@ -164,11 +164,14 @@ static void test_openflow_statements(void **state)
     p = knocking();
     n = ex(p, BEBA_OP_REG, 32, 0, 0);
     e = op2(p, BEBA_OP_MUL, 64, op2(p, BEBA_OP_ADD, 64, n, n), n);
-    expect_one(doing(p, set(BEBA_LV_REG, 0, BEBA_SET, e)), BEBA_TARGET_OPENFLOW,
-               "OpenFlow updates a variable by one sum");
+    expect_none(doing(p, set(BEBA_LV_REG, 0, BEBA_SET, e)), BEBA_TARGET_OPENFLOW);
+    p = knocking();
+    n = ex(p, BEBA_OP_REG, 32, 0, 0);
+    expect_one(doing(p, set(BEBA_LV_REG, 0, BEBA_SET, op2(p, BEBA_OP_MOD, 64, n, n))),
+               BEBA_TARGET_OPENFLOW, "remainders by constants");
     p = knocking();
     expect_one(doing(p, set(BEBA_LV_REG, 0, BEBA_XOR, num(p, 8, 1))), BEBA_TARGET_OPENFLOW,
-               "OpenFlow updates a variable by one sum");
+               "OpenFlow updates variables by sums");
     p = knocking();
     expect_none(doing(p, set(BEBA_LV_FIELD, BEBA_F_IP_TTL, BEBA_SUB, num(p, 8, 1))),
                 BEBA_TARGET_OPENFLOW);

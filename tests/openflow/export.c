@@ -1,11 +1,14 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /* A program in the interpreter and, exported, in the datapath: verdicts, bytes, flows.
  *
- *   export PROGRAM CAPTURE...
+ *   export [-r] PROGRAM CAPTURE...
  *
  * Captures run one after the other, by ports 1 to 4 in turn, in microseconds. Packets with MPLS or
- * PBB are left out, and RARP: OpenFlow has no IP in them, and no ARP. Exit status: 0 the same, 1
- * not, 2 misused, 3 not a valid program, 77 check refuses it (and then the exporter must, too). */
+ * PBB are left out, and RARP: OpenFlow has no IP in them, and no ARP. With -r the program draws
+ * random numbers: neither flows nor ports of
+ * packets are compared, but how many packets each port gets. Exit
+ * status: 0 the same, 1 not, 2 misused, 3 not a valid program, 77 check refuses it (and then the
+ * exporter must, too). */
 #include "base/error.h"
 #include "datapath/datapath.h"
 #include "datapath/stateful.h"
@@ -36,6 +39,8 @@ struct world {
     struct beba_export export;
     struct sent sent[MOST];
     unsigned n_sent, n_in, differ;
+    bool random;
+    unsigned ours[MOST], theirs[MOST]; /* packets by port */
     unsigned long packets;
     uint64_t now;
 };
@@ -162,6 +167,11 @@ static void compare(struct world *w, const struct beba_result *r, const struct b
         DIFFERS(w, "%s to %u by rule %d: sent %u times, not %u; first to %u",
                 beba_verdict_name((enum beba_verdict_kind)r->verdict), port, (int)r->rule,
                 w->n_sent, n + copies, w->sent[0].port);
+    if (w->random && copies == 1) {
+        w->ours[port % MOST]++;
+        w->theirs[w->sent[n].port % MOST]++;
+        return;
+    }
     for (; n < w->n_sent && n < MOST; n++) {
         if (copies == 1 && w->sent[n].port != port)
             DIFFERS(w, "sent to port %u, not %u", w->sent[n].port, port);
@@ -350,6 +360,19 @@ static void compare_flows(struct world *w)
     }
 }
 
+/* Within five standard deviations, where packets are independent. */
+static void compare_ports(struct world *w)
+{
+    for (unsigned i = 0; w->random && i < MOST; i++) {
+        double a = w->ours[i], b = w->theirs[i], d = a - b;
+
+        if (d * d > 25 * (a + b + 1))
+            DIFFERS(w, "port %u got %u packets, not about %u", i, w->theirs[i], w->ours[i]);
+        if (a + b > 0)
+            printf("port %u: %u, %u\n", i, w->ours[i], w->theirs[i]);
+    }
+}
+
 int main(int argc, char **argv)
 {
     const struct beba_export_opts opts = {
@@ -361,6 +384,11 @@ int main(int argc, char **argv)
     struct beba_error err = {0};
     bool refused;
 
+    if (argc > 1 && !strcmp(argv[1], "-r")) {
+        w.random = true;
+        argv++;
+        argc--;
+    }
     if (argc < 3)
         return 2;
     if (beba_lang_load_file(argv[1], &lang, &program, &diags, &err))
@@ -400,8 +428,10 @@ int main(int argc, char **argv)
     for (int i = 2; i < argc; i++) {
         if (!run_capture(&w, argv[i]))
             return 2;
-        compare_flows(&w);
+        if (!w.random)
+            compare_flows(&w);
     }
+    compare_ports(&w);
     printf("%lu packets, %u messages, %u tables, %u differences\n", w.packets, w.export.n,
            w.export.n_tables, w.differ);
     beba_export_free(&w.export);

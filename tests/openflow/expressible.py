@@ -14,6 +14,9 @@ TESTS = ["tcp.dst == 80", "udp.dst != 53", "l4.dst in 0..1023", "tcp.syn && !tcp
          "tcp.flags & 0x12 == 0x02", "udp.src < 1024", "ip.ecn != 0", "arp", "tcp.dst > 1000"]
 WRITES = ["ip.dscp = 46", "ip.dscp = 8", "udp.dst = 99", "ip4.dst = 10.9.9.9", "eth.dst = 02:00:00:00:00:09",
           "l4.src = 7", "ip.ttl = 3", "vlan.id = 9", "metadata = 5"]
+ASSIGNED = ["+= 1", "= 3", "= pkt.len", "= in_port", "-= 2", "= 700", "= 0", "= pkt.len % 7",
+            "= (pkt.len + 3) / 5", "= in_port * 300 + 1", "= pkt.len & 15", "= in_port << 9",
+            "+= pkt.len % 300", "= pkt.len * 2 - in_port * 3", "= (in_port + 1) * (in_port + 2) % 3", "= pkt.len >> 3"]
 VERDICTS = ["pass", "drop", "output(2)", "output(3)", "reply", "flood", "punt", "next", "mirror(4); pass",
             'notify "seen"; drop']
 
@@ -44,7 +47,7 @@ class Machine:
             if self.two and enters:
                 out.append(f"r{r} = {rng.choice(['in_port', str(rng.randrange(300))])}")
             elif not self.two and rng.random() < 0.5:
-                out.append(f"r{r} {rng.choice(['+= 1', '= 3', '= pkt.len', '= in_port', '-= 2', '= 700', '= 0'])}")
+                out.append(f"r{r} {rng.choice(ASSIGNED)}")
         if enters:
             out.append(f"goto s{rng.randrange(self.states)}")
         if depth and rng.random() < 0.3:
