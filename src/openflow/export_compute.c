@@ -61,10 +61,10 @@ struct sequence {
 
 static bool free_variable(struct sequence *q, struct operand *out)
 {
-    for (uint8_t i = 0; i < BEBA_FLOW_DATA_VARS; i++)
+    for (unsigned i = 0; i < BEBA_FLOW_DATA_VARS; i++)
         if (!(q->used >> i & 1)) {
             q->used |= 1u << i;
-            *out = (struct operand){BEBA_OPERAND_FDV, i};
+            *out = (struct operand){BEBA_OPERAND_FDV, (uint8_t)i};
             return true;
         }
     beba_export_say(q->x, q->loc, "no variable of OpenFlow's %d an entry is left to compute this",
