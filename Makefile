@@ -16,7 +16,7 @@ PYTHON := $(firstword $(wildcard /usr/bin/python3) python3)
 MESON  := $(firstword $(wildcard /usr/bin/meson) meson)
 SETUP  := $(MESON) setup -Dprefix=$(PREFIX) -Dtests=disabled
 
-.PHONY: all help deps demo test lint bench fuzz conformance soak install deb clean
+.PHONY: all help deps demo test lint bench bench-report fuzz conformance soak install deb clean
 
 all: deps $(BUILD)/build.ninja
 	@ninja --quiet -C $(BUILD)
@@ -27,6 +27,7 @@ help:
 	@echo 'make test            everything: three builds, sanitizers, lint; about 20 minutes on 2 cores'
 	@echo 'make lint            only format, clang-tidy, shellcheck and the house rules'
 	@echo 'make bench           speed on this machine: a table, and build/bench.json'
+	@echo 'make bench-report    docs/performance.md and its plots, of the last make bench'
 	@echo 'make fuzz            every fuzz target for FUZZ_SECONDS ($(FUZZ_SECONDS))'
 	@echo 'make conformance     the OpenFlow 1.3 cases of the Ryu switch test suite; half an hour'
 	@echo 'make soak            traffic, changes and controllers at the switch for SOAK_SECONDS ($(SOAK_SECONDS))'
@@ -58,6 +59,9 @@ lint:
 bench:
 	@scripts/install-deps.sh build bench
 	@$(PYTHON) bench/run.py
+
+bench-report:
+	@$(PYTHON) bench/report.py
 
 fuzz:
 	@scripts/install-deps.sh build fuzz
