@@ -52,7 +52,7 @@ enum {
 };
 #define BEBA_OBJECT_MAGIC 0x6a626f6162656265ull
 
-/* Reasons that only the kernel has, after those of enum beba_reason. */
+/* Reasons after those of enum beba_reason, the last of which is the first here. */
 enum {
     BEBA_OBJECT_REASON_BUSY = 5,   /* an entry's lock was not to be had: dropped */
     BEBA_OBJECT_REASON_BROKEN = 6, /* a map or the packet was not there: dropped */

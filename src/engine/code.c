@@ -754,6 +754,8 @@ static void table_code(struct build *b, struct code_table *out, const struct beb
     b->t = t;
     out->source = t;
     out->two_keys = t->two_keys;
+    for (uint32_t i = 0; i < t->n_rules; i++)
+        out->creates |= t->rule[i].creates;
     out->lookup = key_code(&t->lookup);
     out->update = key_code(t->two_keys ? &t->update : &t->lookup);
     out->n_states = t->n_states ? t->n_states : 1;

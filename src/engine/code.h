@@ -168,6 +168,7 @@ struct code_table {
     const struct beba_table *source;
     uint32_t id;
     bool two_keys;
+    bool creates; /* a rule of it does */
     struct code_key lookup, update;
     bool early; /* nothing before this table changes the packet: its keys can be taken at first */
     uint32_t twin;     /* an earlier early table with the same lookup key, or its own number */

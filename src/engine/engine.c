@@ -9,7 +9,7 @@
 
 #include "base/error.h"
 #include "base/hash.h"
-#include "engine/internal.h"
+#include "engine/held.h"
 #include "engine/tracer.h"
 #include "engine/uses.h"
 
@@ -180,8 +180,9 @@ static int make_handle(struct beba_engine *e)
     e->events.event = room(&e->arena, e->events.cap, sizeof(*e->events.event));
     e->mirrors.mirror = room(&e->arena, e->mirrors.cap, sizeof(*e->mirrors.mirror));
     e->mirrors.bytes = room(&e->arena, e->mirrors.size, 1);
+    e->copy = room(&e->arena, 1, sizeof(*e->copy));
     if (!e->rule || !e->counter || !e->counts || !e->events.event || !e->mirrors.mirror ||
-        !e->mirrors.bytes)
+        !e->mirrors.bytes || !e->copy)
         return -ENOMEM;
     list_early(e);
     return 0;
@@ -211,6 +212,7 @@ int beba_handle_new(struct shared *s, const struct beba_engine_opts *opts, struc
         free(e);
         return beba_error_set(err, rc, "out of memory for the engine");
     }
+    e->first_number = (uint64_t)s->n_made++ << 48;
     e->next = s->first;
     s->first = e;
     s->n_handles++;
@@ -228,7 +230,6 @@ static void free_shared(struct shared *s)
     for (uint32_t i = 0; s->set && i < s->p->n_sets; i++)
         beba_set_free(&s->set[i]);
     pthread_mutex_destroy(&s->lock);
-    pthread_mutex_destroy(&s->batch);
     beba_arena_free(&s->arena);
     free(s);
 }
@@ -247,7 +248,6 @@ int beba_engine_new(const struct beba_pipeline *p, const struct beba_engine_opts
         opts = &none;
     s->p = p;
     pthread_mutex_init(&s->lock, NULL);
-    pthread_mutex_init(&s->batch, NULL);
     rc = make_parts(s);
     if (rc)
         beba_error_set(err, rc, "out of memory for the engine");
@@ -319,8 +319,10 @@ BEBA_INLINE void prefetch_entries(const struct beba_engine *e, const struct tabl
     }
 }
 
-static void run_batch(struct beba_engine *e, struct beba_packet *const *packets, unsigned n,
-                      struct beba_result *results)
+/* What is asked for is only a hint, so it may be read while others write. */
+__attribute__((no_sanitize("thread"))) BEBA_INLINE void
+run_batch(struct beba_engine *e, struct beba_packet *const *packets, unsigned n,
+          struct beba_result *results, bool several)
 {
     struct table_keys keys[EARLY_TABLES * BEBA_BATCH];
     unsigned ahead = e->n_early > 1 ? ENTRIES_AHEAD_MORE : ENTRIES_AHEAD;
@@ -341,16 +343,27 @@ static void run_batch(struct beba_engine *e, struct beba_packet *const *packets,
             prefetch_tags(e, &keys[i + tags_ahead]);
         if (i + ahead < n)
             prefetch_entries(e, &keys[i + ahead]);
-        beba_exec_packet(e, packets[i], &keys[i], &results[i]);
+        if (several)
+            beba_exec_packet_shared(e, packets[i], &keys[i], &results[i]);
+        else
+            beba_exec_packet(e, packets[i], &keys[i], &results[i]);
     }
 }
 
 void beba_engine_run(struct beba_engine *e, struct beba_packet *const *packets, unsigned n,
                      struct beba_result *results)
 {
+    bool several = e->several;
+
     engine_enter(e);
-    for (unsigned i = 0; i < n; i += BEBA_BATCH)
-        run_batch(e, packets + i, n - i < BEBA_BATCH ? n - i : BEBA_BATCH, results + i);
+    for (unsigned i = 0; i < n; i += BEBA_BATCH) {
+        unsigned some = n - i < BEBA_BATCH ? n - i : BEBA_BATCH;
+
+        if (__builtin_expect(several, 0))
+            run_batch(e, packets + i, some, results + i, true);
+        else
+            run_batch(e, packets + i, some, results + i, false);
+    }
     engine_leave(e);
 }
 
@@ -364,7 +377,10 @@ void beba_engine_run_traced(struct beba_engine *e, struct beba_packet *packet,
     beba_packet_parse(packet);
     take_keys(e, packet, keys);
     beba_tracer_packet(tracer, e, packet);
-    beba_exec_packet_traced(e, packet, keys, result, tracer);
+    if (e->several)
+        beba_exec_packet_traced_shared(e, packet, keys, result, tracer);
+    else
+        beba_exec_packet_traced(e, packet, keys, result, tracer);
     engine_leave(e);
     beba_tracer_end(tracer, e, result);
 }
@@ -378,7 +394,7 @@ struct beba_event *beba_event_new(struct beba_engine *e, enum beba_event_kind ki
     struct beba_event *event;
 
     if (r->last - __atomic_load_n(&r->first, __ATOMIC_ACQUIRE) == r->cap) {
-        e->stats.events_lost++;
+        bump(&e->stats.events_lost);
         return NULL;
     }
     event = &r->event[r->last++ % r->cap];
@@ -398,13 +414,28 @@ void beba_event_key(const struct beba_engine *e, struct beba_event *event, const
     memcpy(event->key, key, lookup->size);
 }
 
+void beba_event_expired(struct beba_engine *e, uint32_t table, const struct beba_ft_entry *entry,
+                        uint32_t to, uint64_t deadline)
+{
+    struct beba_event *event;
+
+    if (!e->opts.all_events)
+        return;
+    event = beba_event_new(e, BEBA_EVENT_EXPIRED, deadline, table);
+    if (!event)
+        return;
+    event->from = entry->state;
+    event->to = to;
+    beba_event_key(e, event, entry->body);
+}
+
 void beba_mirror_add(struct beba_engine *e, const struct beba_packet *p, uint32_t port)
 {
     struct mirror_list *m = &e->mirrors;
     uint8_t *copy = m->bytes + m->used;
 
     if (m->n == m->cap || p->len > m->size - m->used) {
-        e->stats.mirrors_lost++;
+        bump(&e->stats.mirrors_lost);
         return;
     }
     memcpy(copy, p->data, p->len);
@@ -427,16 +458,8 @@ struct sweep {
 static void swept(void *arg, const struct beba_ft_expiry *expiry)
 {
     struct sweep *s = arg;
-    struct beba_event *event;
 
-    if (!s->e->opts.all_events)
-        return;
-    event = beba_event_new(s->e, BEBA_EVENT_EXPIRED, expiry->deadline, s->table);
-    if (!event)
-        return;
-    event->from = expiry->from;
-    event->to = expiry->to;
-    beba_event_key(s->e, event, expiry->entry->body);
+    beba_event_expired(s->e, s->table, expiry->entry, expiry->to, expiry->deadline);
 }
 
 uint64_t beba_engine_sweep(struct beba_engine *e, uint32_t n_buckets, uint64_t now)
@@ -446,8 +469,10 @@ uint64_t beba_engine_sweep(struct beba_engine *e, uint32_t n_buckets, uint64_t n
     for (uint32_t i = 0; i < e->p->n_tables; i++) {
         struct sweep s = {e, i};
 
-        if (e->table[i].ft)
-            freed += beba_ft_sweep(e->table[i].ft, n_buckets, now, swept, &s);
+        if (!e->table[i].ft)
+            continue;
+        freed += e->several ? beba_held_expire(e, i, n_buckets, now)
+                            : beba_ft_sweep(e->table[i].ft, n_buckets, now, swept, &s);
     }
     engine_publish(e);
     return freed;

@@ -59,7 +59,8 @@ enum beba_reason {
     BEBA_REASON_DEFAULT, /* the table's default */
     BEBA_REASON_NO_KEY,
     BEBA_REASON_FULL,
-    BEBA_REASON_END, /* next after the last table */
+    BEBA_REASON_END,  /* next after the last table */
+    BEBA_REASON_BUSY, /* several handles: an entry's lock was not to be had, dropped */
     BEBA_N_REASONS
 };
 const char *beba_reason_name(enum beba_reason reason);

@@ -2,7 +2,7 @@
 /* The interpreter's expressions: the first half of exec_body.h. With SURE 1 (sure.c) they are those
  * of a table whose packet has every field that the table reads: nothing is absent. */
 #include "base/hash.h"
-#include "engine/internal.h"
+#include "engine/held.h"
 #include "engine/tracer.h"
 #include "packet/read.h"
 #include "pipeline/arith.h"
@@ -94,7 +94,7 @@ LEAF(pkt_len, x->p->wire_len)
 LEAF(metadata, x->p->metadata)
 LEAF(present, x->p->h.layers >> n->id & 1)
 LEAF(constant, n->k)
-LEAF(global, x->e->global[n->id].lo)
+LEAF(global, __atomic_load_n(&x->e->global[n->id].lo, __ATOMIC_RELAXED))
 LEAF(forward, x->forward)
 REG(reg8, uint8_t)
 REG(reg16, uint16_t)
@@ -258,7 +258,7 @@ COMPARE(compare_wide, struct beba_u128, eval_wide(x, n->a), struct beba_u128, ev
 COMPARE(in_list, struct beba_u128, eval_wide(x, n->a), uint32_t, n->expr->n_ranges,
         ranges_have(n->expr->range, b, a))
 COMPARE(in_set, struct beba_u128, eval_wide(x, n->a), const struct set *, &x->e->set[n->id],
-        ranges_have(b->merged, b->n_merged, a))
+        set_has(b, a))
 
 /* Functions and tables ----------------------------------------------------------------------- */
 
@@ -287,6 +287,14 @@ static uint64_t op_array(struct exec *x, const struct node *n)
     return cell_load(a, cell_index(x, a, n->a, n->b));
 }
 
+static uint64_t shared_state(struct exec *x, const struct table *t, const struct flow_key *key)
+{
+    uint64_t state;
+
+    x->busy |= beba_held_state(t, key, x->p->now, &state) != 0;
+    return state;
+}
+
 /* The state of this packet's entry in a table, as a packet would see it; nothing is touched. */
 static uint64_t op_state(struct exec *x, const struct node *n)
 {
@@ -302,6 +310,8 @@ static uint64_t op_state(struct exec *x, const struct node *n)
     table_keys_take(t, x->p, &keys);
     if (!keys.has)
         return UINT32_MAX;
+    if (x->e->several)
+        return shared_state(x, t, &keys.lookup);
     entry = beba_ft_peek(t->ft, keys.lookup.word, keys.lookup.hash);
     if (!entry)
         return 0;
@@ -420,7 +430,7 @@ static struct beba_u128 eval_wide_op(struct exec *x, const struct node *n)
     case BEBA_OP_LET:
         return let_value(x, n);
     case BEBA_OP_GLOBAL:
-        return x->e->global[n->id];
+        return global_load(x->e, n->id);
     case BEBA_OP_MAP4:
         return beba_u128(0, 0xffffull << 32 | (uint32_t)eval(x, n->a));
     default:

@@ -1,12 +1,26 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
-/* The interpreter: expressions, statements, rules, tables (docs/machine.md). Compiled twice, by
- * exec.c as it is and by exec_traced.c with TRACED 1, which tells a struct tracer what happens: one
- * source, so that what is explained is what runs. */
+/* The interpreter: expressions, statements, rules, tables (docs/machine.md). Compiled four times:
+ * with TRACED 1 it tells a struct tracer what happens, one source, so that what is explained is
+ * what runs; with SHARED 1 other handles use the same tables and globals at the same time. */
+#if SHARED
+struct exec;
+struct beba_ft_entry;
+static void evicted_event(struct exec *x, const struct beba_ft_entry *entry);
+#define BEBA_FT_EVICTED(ft, shape, entry, arg) evicted_event(arg, entry)
+#include "state/ft_shared.h"
+#endif
 #include "engine/eval_body.h"
 
 /* A function of its own, so that what is done seldom takes no registers from what is done always.
  */
 #define APART __attribute__((noinline))
+
+/* Adds to what this handle counts. Others may read it while several share. */
+#if SHARED
+#define COUNT(n, more) __atomic_store_n(&(n), (n) + (more), __ATOMIC_RELAXED)
+#else
+#define COUNT(n, more) ((n) += (more))
+#endif
 
 /* Statements --------------------------------------------------------------------------------- */
 
@@ -59,23 +73,6 @@ static void store_reg(uint8_t *at, unsigned size, uint64_t v)
     }
 }
 
-static void cell_store(const struct array *a, uint64_t i, uint64_t v)
-{
-    switch (a->size) {
-    case 1:
-        ((uint8_t *)a->cell)[i] = (uint8_t)v;
-        break;
-    case 2:
-        ((uint16_t *)a->cell)[i] = (uint16_t)v;
-        break;
-    case 4:
-        ((uint32_t *)a->cell)[i] = (uint32_t)v;
-        break;
-    default:
-        ((uint64_t *)a->cell)[i] = v;
-    }
-}
-
 /* Makes regs a copy of U, for the first assignment. */
 BEBA_INLINE void own_regs(struct exec *x)
 {
@@ -107,16 +104,36 @@ static void assign_reg(struct exec *x, const struct code_stmt *s)
     store_reg(at, s->size, v & beba_mask64(s->width));
 }
 
+/* A shared value becomes itself combined with v, in one step for everybody. */
+#if SHARED
+#define CHANGE(type, at, v, s)                                                           \
+    do {                                                                                 \
+        type *place = (type *)(at), old = __atomic_load_n(place, __ATOMIC_RELAXED), new; \
+                                                                                         \
+        do                                                                               \
+            new = (type)(combine((s)->assign, old, v) & beba_mask64((s)->width));        \
+        while (!__atomic_compare_exchange_n(place, &old, new, true, __ATOMIC_RELAXED,    \
+                                            __ATOMIC_RELAXED));                          \
+    } while (0)
+#else
+#define CHANGE(type, at, v, s)                                                      \
+    do {                                                                            \
+        type *place = (type *)(at);                                                 \
+                                                                                    \
+        *place = (type)(combine((s)->assign, *place, v) & beba_mask64((s)->width)); \
+    } while (0)
+#endif
+
 static void assign_global(struct exec *x, const struct code_stmt *s)
 {
-    struct beba_u128 *g = &x->e->global[s->id];
+    uint64_t v;
 
     if (s->width > 64) {
-        *g = eval_wide(x, s->value);
+        global_store(x->e, s->id, eval_wide(x, s->value));
         return;
     }
-    uint64_t v = eval(x, s->value);
-    g->lo = combine(s->assign, g->lo, v) & beba_mask64(s->width);
+    v = eval(x, s->value);
+    CHANGE(uint64_t, &x->e->global[s->id].lo, v, s);
 }
 
 static void assign_cell(struct exec *x, const struct code_stmt *s)
@@ -124,9 +141,19 @@ static void assign_cell(struct exec *x, const struct code_stmt *s)
     const struct array *a = &x->e->array[s->id];
     uint64_t i = cell_index(x, a, s->index[0], s->index[1]), v = eval(x, s->value);
 
-    if (s->assign != BEBA_SET)
-        v = combine(s->assign, cell_load(a, i), v);
-    cell_store(a, i, v & beba_mask64(s->width));
+    switch (a->size) {
+    case 1:
+        CHANGE(uint8_t, (uint8_t *)a->cell + i, v, s);
+        break;
+    case 2:
+        CHANGE(uint16_t, (uint16_t *)a->cell + i, v, s);
+        break;
+    case 4:
+        CHANGE(uint32_t, (uint32_t *)a->cell + i, v, s);
+        break;
+    default:
+        CHANGE(uint64_t, (uint64_t *)a->cell + i, v, s);
+    }
 }
 
 static void assign_field(struct exec *x, const struct code_stmt *s)
@@ -193,8 +220,8 @@ APART static void notify(struct exec *x, const struct code_stmt *s)
 
 static void count(struct beba_rule_counters *c, const struct beba_packet *p)
 {
-    c->packets++;
-    c->bytes += p->wire_len;
+    COUNT(c->packets, 1);
+    COUNT(c->bytes, p->wire_len);
 }
 
 APART static int edit(struct exec *x, const struct code_stmt *s)
@@ -250,7 +277,7 @@ APART static void run_stmt(struct exec *x, const struct code_stmt *s)
     case BEBA_STMT_PUSH_MPLS:
     case BEBA_STMT_POP_MPLS:
         if (edit(x, s))
-            x->e->stats.edit_failed++;
+            COUNT(x->e->stats.edit_failed, 1);
         break;
     case BEBA_STMT_SWAP:
         beba_packet_swap(x->p, (enum beba_layer)s->id);
@@ -304,139 +331,7 @@ static void run_body(struct exec *x, const struct code_stmt *s)
     }
 }
 
-/* Entries ------------------------------------------------------------------------------------ */
-
-/* False when surely no timeout of the entry is due. */
-BEBA_INLINE bool may_be_due(const struct beba_ft *ft, const struct beba_ft_entry *entry,
-                            uint64_t now)
-{
-    const struct beba_timeouts *t = beba_ft_states(ft) + entry->state;
-
-    if (entry->state >= ft->n_states)
-        return false;
-    return (t->idle && now - entry->used >= t->idle) ||
-           (t->hard && now - entry->entered >= t->hard);
-}
-
-/* Applies due timeouts to an entry in place; NULL when that brought it back to the start. */
-APART static struct beba_ft_entry *expire(struct exec *x, struct beba_ft_entry *entry, bool lookup)
-{
-    struct beba_ft *ft = x->t->ft;
-    uint64_t now = x->p->now;
-    struct beba_seen seen = {.state = entry->state, .entered = entry->entered, .used = entry->used};
-
-    beba_timeouts_apply(beba_ft_states(ft), ft->n_states, &seen, now);
-    if (__builtin_expect(!seen.expired, 1)) {
-        if (lookup)
-            entry->used = now;
-        return entry;
-    }
-    ft->counters.expiries++;
-    TRACE(beba_tracer_expired(x->tracer, x, entry, &seen));
-    if (x->e->opts.all_events) {
-        struct beba_event *event =
-            beba_event_new(x->e, BEBA_EVENT_EXPIRED, seen.deadline, x->t->code->id);
-
-        if (event) {
-            event->from = entry->state;
-            event->to = seen.state;
-            beba_event_key(x->e, event, beba_ft_key(ft, entry));
-        }
-    }
-    if (beba_ft_is_over(ft, &seen)) {
-        beba_ft_remove(ft, entry);
-        return NULL;
-    }
-    beba_ft_store(ft, entry, seen.state, seen.entered, lookup ? now : seen.used, NULL);
-    return entry;
-}
-
-BEBA_INLINE struct beba_ft_entry *observe(struct exec *x, struct beba_ft_entry *entry, bool lookup)
-{
-    if (!entry)
-        return NULL;
-    if (__builtin_expect(may_be_due(x->t->ft, entry, x->p->now), 0))
-        return expire(x, entry, lookup);
-    if (lookup)
-        entry->used = x->p->now;
-    return entry;
-}
-
-/* The registers and the state of an entry; of the start when there is none. */
-BEBA_INLINE const uint8_t *read_entry(const struct table *t, struct beba_ft_entry *entry,
-                                      uint32_t *state)
-{
-    *state = entry ? entry->state : 0;
-    return entry ? beba_ft_regs(t->ft, entry) : t->code->regs_init;
-}
-
-/* Reads U where it is another entry than L. */
-APART static struct beba_ft_entry *look_up_update(struct exec *x)
-{
-    const struct flow_key *key = &x->keys->update;
-    struct beba_ft_entry *entry = beba_ft_peek(x->t->ft, key->word, key->hash);
-
-    TRACE(beba_tracer_found(x->tracer, x, key, entry, true));
-    entry = observe(x, entry, false);
-    x->old_regs = read_entry(x->t, entry, &x->state);
-    return entry;
-}
-
-/* Reads L and U. Returns the entry of the update key, NULL when there is none. */
-BEBA_INLINE struct beba_ft_entry *look_up(struct exec *x)
-{
-    const struct flow_key *key = &x->keys->lookup;
-    struct beba_ft *ft = x->t->ft;
-    struct beba_ft_entry *entry = beba_ft_find(ft, key->word, key->hash);
-
-    TRACE(beba_tracer_found(x->tracer, x, key, entry, false));
-    entry = observe(x, entry, true);
-    x->forward = !entry || (entry->birth & 1) == key->backward;
-    x->read_regs = x->old_regs = read_entry(x->t, entry, &x->read_state);
-    x->state = x->read_state;
-    return x->t->code->two_keys ? look_up_update(x) : entry;
-}
-
-APART static struct beba_ft_entry *create(struct exec *x, const struct flow_key *key)
-{
-    struct beba_ft *ft = x->t->ft;
-    struct beba_ft_entry *entry;
-    bool evicted;
-
-    entry = beba_ft_insert(ft, key->word, key->hash, x->p->now, &x->e->evicted.entry, &evicted);
-    if (entry && key->backward)
-        entry->birth |= 1;
-    if (evicted && x->e->opts.all_events) {
-        struct beba_event *event =
-            beba_event_new(x->e, BEBA_EVENT_EVICTED, x->p->now, x->t->code->id);
-
-        if (event) {
-            event->from = x->e->evicted.entry.state;
-            beba_event_key(x->e, event, x->e->evicted.entry.body);
-        }
-    }
-    return entry;
-}
-
-/* Writes U back after a rule that changed it. */
-APART static void write_back(struct exec *x, struct beba_ft_entry *entry)
-{
-    struct beba_ft *ft = x->t->ft;
-    const struct flow_key *key = x->t->code->two_keys ? &x->keys->update : &x->keys->lookup;
-    const void *regs = x->dirty ? (const void *)x->regs : x->old_regs;
-    uint64_t now = x->p->now;
-
-    if (beba_ft_is_initial(ft, x->state, regs)) {
-        if (entry)
-            beba_ft_remove(ft, entry);
-        return;
-    }
-    if (!entry)
-        entry = create(x, key);
-    if (entry)
-        beba_ft_store(ft, entry, x->state, x->went ? now : entry->entered,
-                      x->went ? now : entry->used, x->dirty ? x->regs : NULL);
-}
+#include "engine/entry_body.h"
 
 APART static void entered_event(struct exec *x, uint32_t from)
 {
@@ -515,15 +410,6 @@ static const struct code_rule *find_rule(struct exec *x)
     return find_in_all(x);
 }
 
-/* Of a table with a key: whether there can be an entry of it. */
-APART static bool has_room(struct exec *x)
-{
-    struct beba_ft *ft = x->t->ft;
-    const struct flow_key *key = x->t->code->two_keys ? &x->keys->update : &x->keys->lookup;
-
-    return ft->full != BEBA_FT_REFUSE || beba_ft_room(ft, key->hash, x->p->now);
-}
-
 /* Tables ------------------------------------------------------------------------------------- */
 
 static enum beba_reason run_rules(struct exec *x, struct beba_ft_entry *entry)
@@ -532,7 +418,11 @@ static enum beba_reason run_rules(struct exec *x, struct beba_ft_entry *entry)
     const struct code_rule *r = find_rule(x);
     uint32_t from = x->state;
 
+    if (busy(x))
+        return give_up(x);
     if (r && r->creates && !entry && x->t->ft && !has_room(x)) {
+        if (busy(x))
+            return give_up(x);
         TRACE(beba_tracer_refused(x->tracer, x, r));
         set_verdict(x, &t->full);
         return BEBA_REASON_FULL;
@@ -543,10 +433,14 @@ static enum beba_reason run_rules(struct exec *x, struct beba_ft_entry *entry)
         x->rule = r->id;
         count(&x->e->rule[r->id], x->p);
         run_body(x, r->body.stmt);
+        if (busy(x))
+            return give_up(x);
         if (x->went && t->source->state[x->state].notify)
             entered_event(x, from);
         if (x->t->ft && (x->went || x->dirty))
             write_back(x, entry);
+        if (busy(x))
+            return give_up(x);
     }
     if (x->verdict != BEBA_VERDICT_NONE)
         return BEBA_REASON_RULE;
@@ -558,7 +452,7 @@ static enum beba_reason run_rules(struct exec *x, struct beba_ft_entry *entry)
 
 APART static enum beba_reason lack_key(struct exec *x, const struct table *t)
 {
-    x->e->counts[t->code->id].no_key++;
+    COUNT(x->e->counts[t->code->id].no_key, 1);
     set_verdict(x, &t->code->no_key);
     if (x->verdict == BEBA_VERDICT_NONE)
         x->verdict = BEBA_VERDICT_DROP;
@@ -588,6 +482,8 @@ BEBA_INLINE enum beba_reason run_table(struct exec *x, const struct table *t,
         if (__builtin_expect(!keys->has, 0))
             return lack_key(x, t);
         entry = look_up(x);
+        if (busy(x))
+            return give_up(x);
     }
     x->rules = &code->rules[sure ? RULES_BACKWARD + x->forward : RULES_ANY];
     for (uint32_t i = 0; i < code->n_lets; i += LETS_SET)
@@ -595,6 +491,8 @@ BEBA_INLINE enum beba_reason run_table(struct exec *x, const struct table *t,
     TRACE(beba_tracer_entries(x->tracer, x));
     reason = run_rules(x, entry);
     TRACE(beba_tracer_left(x->tracer, x, entry, reason));
+    if (t->ft)
+        let_go(x);
     return reason;
 }
 
@@ -618,13 +516,22 @@ APART static const struct table_keys *odd_keys(const struct exec *x, const struc
     return late;
 }
 
-#if TRACED
-void beba_exec_packet_traced(struct beba_engine *e, struct beba_packet *p,
-                             const struct table_keys *keys, struct beba_result *result,
-                             struct tracer *tracer)
+#if TRACED && SHARED
+#define EXEC beba_exec_packet_traced_shared
+#elif TRACED
+#define EXEC beba_exec_packet_traced
+#elif SHARED
+#define EXEC beba_exec_packet_shared
 #else
-void beba_exec_packet(struct beba_engine *e, struct beba_packet *p, const struct table_keys *keys,
-                      struct beba_result *result)
+#define EXEC beba_exec_packet
+#endif
+
+#if TRACED
+void EXEC(struct beba_engine *e, struct beba_packet *p, const struct table_keys *keys,
+          struct beba_result *result, struct tracer *tracer)
+#else
+void EXEC(struct beba_engine *e, struct beba_packet *p, const struct table_keys *keys,
+          struct beba_result *result)
 #endif
 {
     struct exec x;
@@ -635,7 +542,16 @@ void beba_exec_packet(struct beba_engine *e, struct beba_packet *p, const struct
 
     x.e = e;
     x.p = p;
-    x.number = e->stats.packets++;
+    x.number = e->stats.packets;
+#if SHARED
+    struct holding holding;
+
+    holding.taken = false;
+    x.holding = &holding;
+    x.busy = false;
+    x.number += e->first_number;
+#endif
+    COUNT(e->stats.packets, 1);
     x.draws = 0;
     x.absent = false;
     x.verdict = BEBA_VERDICT_NEXT;
@@ -644,7 +560,7 @@ void beba_exec_packet(struct beba_engine *e, struct beba_packet *p, const struct
 #if TRACED
     x.tracer = tracer;
 #endif
-    e->stats.bytes += p->wire_len;
+    COUNT(e->stats.bytes, p->wire_len);
     result->first_mirror = e->mirrors.n;
     find_headers(&x);
     for (; i < n_tables && x.verdict == BEBA_VERDICT_NEXT; i++, t++) {
@@ -666,6 +582,6 @@ void beba_exec_packet(struct beba_engine *e, struct beba_packet *p, const struct
     result->table = i ? i - 1 : 0;
     result->rule = x.rule;
     result->n_mirrors = e->mirrors.n - result->first_mirror;
-    e->stats.verdict[x.verdict]++;
-    e->stats.reason[reason]++;
+    COUNT(e->stats.verdict[x.verdict], 1);
+    COUNT(e->stats.reason[reason], 1);
 }

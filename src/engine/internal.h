@@ -70,10 +70,11 @@ struct shared {
     struct beba_u128 *global;
     struct array *array;
     struct set *set;
-    pthread_mutex_t lock;  /* of the list of handles, and of who changes sets */
-    pthread_mutex_t batch; /* of the handle that runs packets, where there are several */
+    pthread_mutex_t lock; /* of the list of handles, and of who changes sets */
     struct beba_engine *first;
     uint32_t n_handles; /* there are now */
+    uint32_t n_made;    /* in all */
+    uint32_t wide;      /* odd while a global of more than 64 bits is written */
     uint32_t headers;   /* 1 << the layers that sure rules read */
     struct sums *sums;  /* NULL while there is one handle */
 };
@@ -96,6 +97,7 @@ struct beba_engine {
     struct beba_rule_counters *rule, *counter;
     struct table_counts *counts; /* of each table */
     struct beba_engine_stats stats;
+    uint64_t first_number; /* of its packets, for random(n): no two handles draw the same */
     struct event_ring events;
     struct mirror_list mirrors;
     struct beba_u128 let[BEBA_MAX_LETS];
@@ -106,6 +108,7 @@ struct beba_engine {
     struct shared *shared;
     struct beba_engine *next; /* of the handles */
     struct beba_arena arena;  /* of what is this handle's */
+    union spare_entry *copy;  /* of the entry that a flow was last made of; handles that share */
     union spare_entry evicted;
 };
 
@@ -138,6 +141,8 @@ struct exec {
     const uint8_t *read_regs;             /* L: of the entry, or initial ones; regs once written */
     const uint8_t *old_regs;              /* U before the rule */
     uint64_t regs[BEBA_FT_REGS_MAX / 8];  /* U, when dirty */
+    struct holding *holding;              /* handles that share: what is locked */
+    bool busy;                            /* the same: a lock was not to be had */
     const uint8_t *header[BEBA_N_LAYERS]; /* where the headers of e->header[] are */
 };
 
@@ -145,9 +150,15 @@ struct exec {
  * keys[table.keys]. */
 void beba_exec_packet(struct beba_engine *e, struct beba_packet *p, const struct table_keys *keys,
                       struct beba_result *result);
+void beba_exec_packet_shared(struct beba_engine *e, struct beba_packet *p,
+                             const struct table_keys *keys, struct beba_result *result);
 void beba_exec_packet_traced(struct beba_engine *e, struct beba_packet *p,
                              const struct table_keys *keys, struct beba_result *result,
                              struct tracer *tracer);
+
+void beba_exec_packet_traced_shared(struct beba_engine *e, struct beba_packet *p,
+                                    const struct table_keys *keys, struct beba_result *result,
+                                    struct tracer *tracer);
 
 /* Runs one packet, unparsed, as beba_engine_run does, and tells the tracer. */
 void beba_engine_run_traced(struct beba_engine *e, struct beba_packet *packet,
@@ -174,10 +185,8 @@ BEBA_INLINE void engine_enter(struct beba_engine *e)
 {
     e->mirrors.n = 0;
     e->mirrors.used = 0;
-    if (!e->several)
-        return;
-    pthread_mutex_lock(&e->shared->batch);
-    __atomic_store_n(&e->batches, e->batches + 1, __ATOMIC_SEQ_CST);
+    if (e->several)
+        __atomic_store_n(&e->batches, e->batches + 1, __ATOMIC_SEQ_CST);
 }
 
 /* Events may be taken by another thread, once they are complete. */
@@ -189,10 +198,8 @@ BEBA_INLINE void engine_publish(struct beba_engine *e)
 BEBA_INLINE void engine_leave(struct beba_engine *e)
 {
     engine_publish(e);
-    if (!e->several)
-        return;
-    __atomic_store_n(&e->batches, e->batches + 1, __ATOMIC_RELEASE);
-    pthread_mutex_unlock(&e->shared->batch);
+    if (e->several)
+        __atomic_store_n(&e->batches, e->batches + 1, __ATOMIC_RELEASE);
 }
 
 /* Waits until no handle runs a batch that began before. shared->lock is held. */
@@ -202,10 +209,20 @@ void beba_engine_wait(struct shared *s);
 int beba_handle_new(struct shared *s, const struct beba_engine_opts *opts, struct beba_engine **out,
                     struct beba_error *err);
 
+/* Counts what another thread may read; for what is seldom. */
+BEBA_INLINE void bump(uint64_t *n)
+{
+    __atomic_store_n(n, *n + 1, __ATOMIC_RELAXED);
+}
+
 /* Room for an event, time and table filled; NULL and counted when the ring is full. */
 struct beba_event *beba_event_new(struct beba_engine *e, enum beba_event_kind kind, uint64_t time,
                                   uint32_t table);
 void beba_event_key(const struct beba_engine *e, struct beba_event *event, const void *key);
+
+/* Due timeouts bring an entry, as it still is, to a state; told if somebody wants to know. */
+void beba_event_expired(struct beba_engine *e, uint32_t table, const struct beba_ft_entry *entry,
+                        uint32_t to, uint64_t deadline);
 
 /* Copies the packet as it is now. */
 void beba_mirror_add(struct beba_engine *e, const struct beba_packet *p, uint32_t port);
@@ -219,14 +236,51 @@ BEBA_INLINE uint64_t cell_load(const struct array *a, uint64_t i)
 {
     switch (a->size) {
     case 1:
-        return ((const uint8_t *)a->cell)[i];
+        return __atomic_load_n((const uint8_t *)a->cell + i, __ATOMIC_RELAXED);
     case 2:
-        return ((const uint16_t *)a->cell)[i];
+        return __atomic_load_n((const uint16_t *)a->cell + i, __ATOMIC_RELAXED);
     case 4:
-        return ((const uint32_t *)a->cell)[i];
+        return __atomic_load_n((const uint32_t *)a->cell + i, __ATOMIC_RELAXED);
     default:
-        return ((const uint64_t *)a->cell)[i];
+        return __atomic_load_n((const uint64_t *)a->cell + i, __ATOMIC_RELAXED);
     }
+}
+
+BEBA_INLINE void cell_store(const struct array *a, uint64_t i, uint64_t v)
+{
+    switch (a->size) {
+    case 1:
+        __atomic_store_n((uint8_t *)a->cell + i, (uint8_t)v, __ATOMIC_RELAXED);
+        break;
+    case 2:
+        __atomic_store_n((uint16_t *)a->cell + i, (uint16_t)v, __ATOMIC_RELAXED);
+        break;
+    case 4:
+        __atomic_store_n((uint32_t *)a->cell + i, (uint32_t)v, __ATOMIC_RELAXED);
+        break;
+    default:
+        __atomic_store_n((uint64_t *)a->cell + i, v, __ATOMIC_RELAXED);
+    }
+}
+
+/* A global of more than 64 bits is read and written as a whole. */
+struct beba_u128 beba_wide_load(struct shared *s, uint32_t global);
+void beba_wide_store(struct shared *s, uint32_t global, struct beba_u128 v);
+
+BEBA_INLINE struct beba_u128 global_load(const struct beba_engine *e, uint32_t global)
+{
+    if (e->several && e->p->global[global].type.width > 64)
+        return beba_wide_load(e->shared, global);
+    return beba_u128(e->global[global].hi,
+                     __atomic_load_n(&e->global[global].lo, __ATOMIC_RELAXED));
+}
+
+BEBA_INLINE void global_store(const struct beba_engine *e, uint32_t global, struct beba_u128 v)
+{
+    if (e->p->global[global].type.width > 64)
+        beba_wide_store(e->shared, global, v);
+    else
+        __atomic_store_n(&e->global[global].lo, v.lo, __ATOMIC_RELAXED);
 }
 
 #endif

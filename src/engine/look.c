@@ -6,7 +6,7 @@
 
 #include "base/error.h"
 #include "base/units.h"
-#include "engine/internal.h"
+#include "engine/held.h"
 
 const char *beba_reason_name(enum beba_reason reason)
 {
@@ -16,6 +16,7 @@ const char *beba_reason_name(enum beba_reason reason)
         [BEBA_REASON_NO_KEY] = "no key",
         [BEBA_REASON_FULL] = "table full",
         [BEBA_REASON_END] = "end of the program",
+        [BEBA_REASON_BUSY] = "busy",
     };
 
     return reason < BEBA_N_REASONS ? names[reason] : "unknown";
@@ -31,7 +32,7 @@ uint64_t beba_engine_global(const struct beba_engine *e, uint32_t global, struct
     struct beba_u128 v = {0, 0};
 
     if (global < e->p->n_globals)
-        v = e->global[global];
+        v = global_load(e, global);
     if (out)
         *out = v;
     return v.lo;
@@ -109,10 +110,15 @@ bool beba_engine_next_flow(struct beba_engine *e, uint32_t table, uint64_t now, 
 
     if (table >= e->p->n_tables || !e->table[table].ft)
         return false;
-    while ((entry = beba_ft_next(e->table[table].ft, cursor)))
-        if (view(&e->table[table], entry, now, out))
-            return true;
-    return false;
+    for (;;) {
+        if (!e->several)
+            entry = beba_ft_next(e->table[table].ft, cursor);
+        else
+            entry =
+                beba_held_walk(&e->table[table], cursor, &e->copy->entry) ? &e->copy->entry : NULL;
+        if (!entry || view(&e->table[table], entry, now, out))
+            return entry != NULL;
+    }
 }
 
 static void init_flow(const struct table *t, struct beba_flow *out)
@@ -135,7 +141,11 @@ bool beba_engine_flow_of_key(struct beba_engine *e, uint32_t table, const void *
         return false;
     t = &e->table[table];
     memcpy(padded.word, key, t->ft->key_size);
-    entry = beba_ft_peek(t->ft, padded.word, beba_ft_hash(t->ft, padded.word));
+    padded.hash = beba_ft_hash(t->ft, padded.word);
+    if (e->several)
+        entry = beba_held_copy(t, &padded, &e->copy->entry) ? &e->copy->entry : NULL;
+    else
+        entry = beba_ft_peek(t->ft, padded.word, padded.hash);
     if (entry && view(t, entry, now, out))
         return true;
     init_flow(t, out);
@@ -207,26 +217,33 @@ static int no_set(uint32_t set, struct beba_error *err)
     return beba_error_set(err, -ENOENT, "there is no set number %" PRIu32, set);
 }
 
-int beba_engine_set_add(struct beba_engine *e, uint32_t set, const struct beba_range *range,
-                        struct beba_error *err)
+/* A change, after which no handle reads what was there before. */
+static int change_set(struct beba_engine *e, uint32_t set, const struct beba_range *range,
+                      int (*change)(struct set *s, const struct beba_range *range),
+                      struct beba_error *err)
 {
     int rc;
 
     if (set >= e->p->n_sets)
         return no_set(set, err);
-    rc = beba_set_add(&e->set[set], range);
+    pthread_mutex_lock(&e->shared->lock);
+    rc = change(&e->set[set], range);
+    if (!rc && e->several)
+        beba_engine_wait(e->shared);
+    pthread_mutex_unlock(&e->shared->lock);
     return rc ? set_error(e, set, range, rc, err) : 0;
+}
+
+int beba_engine_set_add(struct beba_engine *e, uint32_t set, const struct beba_range *range,
+                        struct beba_error *err)
+{
+    return change_set(e, set, range, beba_set_add, err);
 }
 
 int beba_engine_set_del(struct beba_engine *e, uint32_t set, const struct beba_range *range,
                         struct beba_error *err)
 {
-    int rc;
-
-    if (set >= e->p->n_sets)
-        return no_set(set, err);
-    rc = beba_set_del(&e->set[set], range);
-    return rc ? set_error(e, set, range, rc, err) : 0;
+    return change_set(e, set, range, beba_set_del, err);
 }
 
 const struct beba_range *beba_engine_set_elements(const struct beba_engine *e, uint32_t set,

@@ -3,14 +3,13 @@
 #include <errno.h>
 #include <string.h>
 
-#include "engine/internal.h"
+#include "engine/held.h"
 
 int beba_engine_put_flow(struct beba_engine *e, const struct beba_flow *flow)
 {
     struct flow_key key = {0};
     struct beba_ft_entry *entry;
     struct beba_ft *ft;
-    uint64_t hash;
     bool evicted;
 
     if (flow->table >= e->p->n_tables || !e->table[flow->table].ft)
@@ -19,10 +18,12 @@ int beba_engine_put_flow(struct beba_engine *e, const struct beba_flow *flow)
     if (flow->state >= ft->n_states)
         return -EINVAL;
     memcpy(key.word, flow->key, ft->key_size);
-    hash = beba_ft_hash(ft, key.word);
-    entry = beba_ft_peek(ft, key.word, hash);
+    key.hash = beba_ft_hash(ft, key.word);
+    if (e->several)
+        return beba_held_put(&e->table[flow->table], &key, flow);
+    entry = beba_ft_peek(ft, key.word, key.hash);
     if (!entry)
-        entry = beba_ft_insert(ft, key.word, hash, flow->used, NULL, &evicted);
+        entry = beba_ft_insert(ft, key.word, key.hash, flow->used, NULL, &evicted);
     if (!entry)
         return -ENOSPC;
     entry->birth = (uint32_t)(flow->born >> 24) << 1 | flow->backward;
@@ -37,8 +38,11 @@ void beba_engine_clear(struct beba_engine *e)
         struct beba_ft_entry *entry;
         uint64_t cursor = 0;
 
-        while (ft && (entry = beba_ft_next(ft, &cursor)))
-            beba_ft_remove(ft, entry);
+        if (ft && e->several)
+            beba_held_clear(&e->table[i], &e->copy->entry);
+        else
+            while (ft && (entry = beba_ft_next(ft, &cursor)))
+                beba_ft_remove(ft, entry);
     }
 }
 
@@ -51,7 +55,7 @@ void beba_engine_set_global(struct beba_engine *e, uint32_t global, struct beba_
     width = e->p->global[global].type.width;
     if (width <= 64)
         value = beba_u128(0, value.lo & beba_mask64(width));
-    e->global[global] = value;
+    global_store(e, global, value);
 }
 
 void beba_engine_set_cell(struct beba_engine *e, uint32_t array, uint64_t row, uint64_t column,
@@ -64,18 +68,5 @@ void beba_engine_set_cell(struct beba_engine *e, uint32_t array, uint64_t row, u
         return;
     a = &e->array[array];
     i = array_index(a, row, column);
-    value &= beba_mask64(e->p->array[array].type.width);
-    switch (a->size) {
-    case 1:
-        ((uint8_t *)a->cell)[i] = (uint8_t)value;
-        break;
-    case 2:
-        ((uint16_t *)a->cell)[i] = (uint16_t)value;
-        break;
-    case 4:
-        ((uint32_t *)a->cell)[i] = (uint32_t)value;
-        break;
-    default:
-        ((uint64_t *)a->cell)[i] = value;
-    }
+    cell_store(a, i, value & beba_mask64(e->p->array[array].type.width));
 }

@@ -43,44 +43,60 @@ static bool touches(struct beba_u128 hi, struct beba_u128 lo)
     return beba_u128_cmp(lo, next) <= 0;
 }
 
+static uint32_t grown(uint32_t cap, uint32_t n)
+{
+    if (!cap)
+        cap = 8;
+    while (cap < n)
+        cap *= 2;
+    return cap;
+}
+
+/* Room for n elements, and for as many ranges in the spare. */
+static int reserve(struct set *s, uint32_t n)
+{
+    if (n > SET_ELEMENTS_MAX)
+        return -ENOSPC;
+    if (n > s->cap) {
+        uint32_t cap = grown(s->cap, n);
+        struct beba_range *element = reallocarray(s->element, cap, sizeof(*element));
+
+        if (!element)
+            return -ENOMEM;
+        s->element = element;
+        s->cap = cap;
+    }
+    if (!s->spare || n > s->spare->cap) {
+        uint32_t cap = grown(0, n);
+        struct merged *spare = malloc(sizeof(*spare) + cap * sizeof(*spare->range));
+
+        if (!spare)
+            return -ENOMEM;
+        free(s->spare);
+        *spare = (struct merged){.cap = cap};
+        s->spare = spare;
+    }
+    return 0;
+}
+
+/* Makes the spare what the elements are and puts it in place. */
 static void merge(struct set *s)
 {
-    uint32_t n = 0;
+    struct merged *m = s->spare;
 
+    m->n = 0;
     for (uint32_t i = 0; i < s->n_elements; i++) {
         const struct beba_range *r = &s->element[i];
 
-        if (n && touches(s->merged[n - 1].hi, r->lo)) {
-            if (beba_u128_cmp(r->hi, s->merged[n - 1].hi) > 0)
-                s->merged[n - 1].hi = r->hi;
+        if (m->n && touches(m->range[m->n - 1].hi, r->lo)) {
+            if (beba_u128_cmp(r->hi, m->range[m->n - 1].hi) > 0)
+                m->range[m->n - 1].hi = r->hi;
             continue;
         }
-        s->merged[n++] = *r;
+        m->range[m->n++] = *r;
     }
-    s->n_merged = n;
-}
-
-static int reserve(struct set *s, uint32_t n)
-{
-    uint32_t cap = s->cap ? s->cap : 8;
-    struct beba_range *element, *merged;
-
-    if (n > SET_ELEMENTS_MAX)
-        return -ENOSPC;
-    if (n <= s->cap)
-        return 0;
-    while (cap < n)
-        cap *= 2;
-    element = reallocarray(s->element, cap, sizeof(*element));
-    if (!element)
-        return -ENOMEM;
-    s->element = element;
-    merged = reallocarray(s->merged, cap, sizeof(*merged));
-    if (!merged)
-        return -ENOMEM;
-    s->merged = merged;
-    s->cap = cap;
-    return 0;
+    s->spare = s->merged;
+    __atomic_store_n(&s->merged, m, __ATOMIC_SEQ_CST);
 }
 
 int beba_set_init(struct set *s, const struct beba_range *range, uint32_t n)
@@ -89,10 +105,12 @@ int beba_set_init(struct set *s, const struct beba_range *range, uint32_t n)
 
     *s = (struct set){0};
     rc = reserve(s, n);
-    if (rc || !n)
+    if (rc)
         return rc;
-    memcpy(s->element, range, n * sizeof(*range));
-    qsort(s->element, n, sizeof(*range), order);
+    if (n) {
+        memcpy(s->element, range, n * sizeof(*range));
+        qsort(s->element, n, sizeof(*range), order);
+    }
     for (uint32_t i = 0; i < n; i++)
         if (!s->n_elements || order(&s->element[s->n_elements - 1], &s->element[i]))
             s->element[s->n_elements++] = s->element[i];
@@ -120,9 +138,13 @@ int beba_set_add(struct set *s, const struct beba_range *range)
 int beba_set_del(struct set *s, const struct beba_range *range)
 {
     uint32_t at = place(s, range);
+    int rc;
 
     if (!has_element(s, at, range))
         return -ENOENT;
+    rc = reserve(s, s->n_elements);
+    if (rc)
+        return rc;
     s->n_elements--;
     memmove(&s->element[at], &s->element[at + 1], (s->n_elements - at) * sizeof(*range));
     merge(s);
@@ -133,5 +155,6 @@ void beba_set_free(struct set *s)
 {
     free(s->element);
     free(s->merged);
+    free(s->spare);
     *s = (struct set){0};
 }

@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /* A set of values: the elements as the user named them (ranges; a prefix is a range), and the same
  * merged into sorted, disjoint ranges, in which a value is found by bisection. Owner: the engine.
- * Changing a set allocates; asking it does not. */
+ * Changing a set allocates; asking it does not.
+ *
+ * One thread changes a set while others ask it: a change makes the merged ranges anew and puts them
+ * in place in one step. Before the next change nobody may still read those before. */
 #ifndef BEBA_ENGINE_SET_H
 #define BEBA_ENGINE_SET_H
 
@@ -9,10 +12,16 @@
 
 enum { SET_ELEMENTS_MAX = 1 << 24 };
 
+struct merged {
+    uint32_t n, cap;
+    struct beba_range range[];
+};
+
 struct set {
     struct beba_range *element; /* sorted by (lo, hi), may overlap */
-    struct beba_range *merged;
-    uint32_t n_elements, n_merged, cap;
+    struct merged *merged;      /* what packets see */
+    struct merged *spare;       /* what they saw before */
+    uint32_t n_elements, cap;
 };
 
 /* -ENOMEM, -EEXIST, -ENOSPC; -ENOENT. */
@@ -35,6 +44,13 @@ BEBA_INLINE bool ranges_have(const struct beba_range *range, uint32_t n, struct 
             hi = mid;
     }
     return lo && beba_u128_cmp(v, range[lo - 1].hi) <= 0;
+}
+
+BEBA_INLINE bool set_has(const struct set *s, struct beba_u128 v)
+{
+    const struct merged *m = __atomic_load_n(&s->merged, __ATOMIC_ACQUIRE);
+
+    return ranges_have(m->range, m->n, v);
 }
 
 #endif

@@ -52,6 +52,40 @@ void beba_engine_wait(struct shared *s)
     }
 }
 
+/* Globals of more than 64 bits ---------------------------------------------------------------- */
+
+/* Who reads the same even number before and after has read one value. A writer holds it for two
+ * stores, and waits for nothing meanwhile. */
+struct beba_u128 beba_wide_load(struct shared *s, uint32_t global)
+{
+    struct beba_u128 v;
+    uint32_t before, after;
+
+    do {
+        before = __atomic_load_n(&s->wide, __ATOMIC_ACQUIRE);
+        v.hi = __atomic_load_n(&s->global[global].hi, __ATOMIC_ACQUIRE);
+        v.lo = __atomic_load_n(&s->global[global].lo, __ATOMIC_ACQUIRE);
+        after = __atomic_load_n(&s->wide, __ATOMIC_RELAXED);
+        if (before & 1)
+            sched_yield();
+    } while ((before & 1) || before != after);
+    return v;
+}
+
+void beba_wide_store(struct shared *s, uint32_t global, struct beba_u128 v)
+{
+    uint32_t even = __atomic_load_n(&s->wide, __ATOMIC_RELAXED) & ~1u;
+
+    while (!__atomic_compare_exchange_n(&s->wide, &even, even + 1, false, __ATOMIC_ACQ_REL,
+                                        __ATOMIC_RELAXED)) {
+        even &= ~1u;
+        sched_yield();
+    }
+    __atomic_store_n(&s->global[global].hi, v.hi, __ATOMIC_RELEASE);
+    __atomic_store_n(&s->global[global].lo, v.lo, __ATOMIC_RELEASE);
+    __atomic_store_n(&s->wide, even + 2, __ATOMIC_RELEASE);
+}
+
 /* Sums --------------------------------------------------------------------------------------- */
 
 /* Structures of 64-bit counters. */

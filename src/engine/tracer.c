@@ -442,7 +442,7 @@ static void explain_assign(struct tracer *t, const struct exec *x, const struct 
         break;
     case BEBA_LV_GLOBAL:
         beba_strbuf_printf(&t->why, "%s is now ", x->e->p->global[s->id].name);
-        beba_trace_value_print(&t->why, x->e->p->global[s->id].type, x->e->global[s->id]);
+        beba_trace_value_print(&t->why, x->e->p->global[s->id].type, global_load(x->e, s->id));
         break;
     case BEBA_LV_FIELD:
         has = beba_field_read_wide(x->p, (enum beba_field_id)s->id, &v);
