@@ -43,13 +43,15 @@ struct beba_driver {
     void (*losses)(struct beba_port *port, uint64_t loss[BEBA_PORT_N_LOSSES]);
 };
 
-extern const struct beba_driver beba_driver_packet, beba_driver_tap, beba_driver_pcap;
+extern const struct beba_driver beba_driver_packet, beba_driver_tap, beba_driver_pcap,
+    beba_driver_xdp;
 
 /* What a driver shares between ports; it makes it with the first that needs it and frees it with
  * the last. */
 struct beba_port_group {
     pthread_mutex_t lock; /* of all this; held while a port is opened or closed */
-    struct beba_xdp_shared *xdp;
+    struct beba_xdp_link *xdp_links;
+    struct beba_xdp_memory *xdp_memories;
 };
 
 struct beba_port {

@@ -11,6 +11,11 @@
 /* Completes the checksum, or makes the packet a train. -EINVAL: neither can be done. */
 int beba_offload_finish(struct beba_packet *p, const struct virtio_net_hdr *hdr);
 
+/* Completes a checksum that the sender left to its interface, where nothing tells so but that it is
+ * the pseudo-header's alone (TCP, UDP; SCTP: zero); also inside of a tunnel. A finished one that
+ * looks so by chance stays as it is. */
+void beba_offload_mend(struct beba_packet *p);
+
 /* Puts the tag that the kernel took off back; needs 4 bytes of headroom. */
 void beba_offload_tag(struct beba_packet *p, uint16_t tpid, uint16_t tci);
 

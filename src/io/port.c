@@ -29,8 +29,22 @@ const struct beba_port_loss_info beba_port_losses[BEBA_PORT_N_LOSSES] = {
     [BEBA_PORT_TX_ERROR] = {"tx_error", "refused by the interface or the file", 1, 1},
 };
 
-static const struct beba_driver *const drivers[] = {&beba_driver_packet, &beba_driver_tap,
-                                                    &beba_driver_pcap};
+/* The first is that of a name alone. */
+static const struct beba_driver *const drivers[] = {
+    &beba_driver_packet,
+    &beba_driver_tap,
+    &beba_driver_pcap,
+#ifdef BEBA_XDP_PORTS
+    &beba_driver_xdp,
+#endif
+};
+
+/* Drivers that may not have been built. */
+static const struct {
+    const char *prefix, *needs;
+} optional[] = {
+    {"xdp:", "libxdp and libbpf"},
+};
 
 int beba_port_group_new(struct beba_port_group **out)
 {
@@ -241,10 +255,17 @@ int beba_port_open(const char *description, const struct beba_port_opts *opts,
     int rc;
 
     *out = NULL;
+    for (size_t i = 0; !driver && i < sizeof(optional) / sizeof(*optional); i++) {
+        if (strncmp(description, optional[i].prefix, strlen(optional[i].prefix)) != 0)
+            continue;
+        rc = beba_error_set(err, -ENOTSUP, "this beba was built without %s", optional[i].needs);
+        beba_error_where(err, "%s", description);
+        return rc;
+    }
     if (!driver) {
         rc = beba_error_set(err, -EINVAL, "no such kind of port");
         beba_error_where(err, "%s", description);
-        beba_error_hint(err, "ports are NAME, packet:NAME, tap:NAME or pcap:IN,OUT");
+        beba_error_hint(err, "ports are NAME, packet:NAME, xdp:NAME, tap:NAME or pcap:IN,OUT");
         return rc;
     }
     w = malloc(sizeof(*w));

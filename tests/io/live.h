@@ -148,6 +148,17 @@ static inline struct beba_port *port_open_n(const char *description, unsigned qu
     return port;
 }
 
+static inline struct beba_port *port_open_in(struct beba_port_group *group, const char *description)
+{
+    struct beba_port_opts opts = {.number = 3, .clock = CLOCK_MONOTONIC, .group = group};
+    struct beba_error err = {0};
+    struct beba_port *port;
+
+    if (beba_port_open(description, &opts, &port, &err))
+        fail_msg("%s: %s", err.where, err.what);
+    return port;
+}
+
 static inline struct beba_port *port_open(const char *description)
 {
     return port_open_n(description, 0, 1);
