@@ -2,7 +2,7 @@
 /* Programs in the kernel's XDP, side by side with the same written by hand in C (bench/xdp/), with
  * the kernel's LRU hash map and on a flat array map; all compiled by the same clang.
  *
- *     xdp_bench [--quick] [--json FILE]
+ *     xdp_bench [--quick] [--json FILE] [--program NAME] [--flows N]
  *
  * All count: ours packets and bytes by rule and the lookups of a table, the others packets and
  * bytes by verdict.
@@ -280,7 +280,8 @@ static void run_size(struct harness *h, unsigned i, unsigned size, unsigned roun
 int main(int argc, char **argv)
 {
     struct harness h = {.repeat = 1000000};
-    unsigned rounds = 9, n = 0;
+    unsigned rounds = 9, n = 0, flows = 0;
+    const char *only = NULL;
     FILE *json = NULL;
 
     for (int i = 1; i < argc; i++) {
@@ -291,8 +292,13 @@ int main(int argc, char **argv)
             json = fopen(argv[++i], "w");
             if (!json)
                 die(argv[i], strerror(errno));
+        } else if (!strcmp(argv[i], "--program") && i + 1 < argc) {
+            only = argv[++i];
+        } else if (!strcmp(argv[i], "--flows") && i + 1 < argc) {
+            flows = (unsigned)strtoul(argv[++i], NULL, 10);
         } else {
-            fprintf(stderr, "usage: xdp_bench [--quick] [--json FILE]\n");
+            fprintf(stderr, "usage: xdp_bench [--quick] [--json FILE] [--program NAME] "
+                            "[--flows N]\n");
             return 2;
         }
     }
@@ -311,7 +317,9 @@ int main(int argc, char **argv)
                "beba", "/LRU", "/array");
         for (unsigned i = 0; i < sizeof(programs) / sizeof(*programs); i++)
             for (unsigned s = 0; s < sizeof(sizes) / sizeof(*sizes); s++)
-                run_size(&h, i, s, rounds, json, &n);
+                if ((!only || !strcmp(only, programs[i].name)) &&
+                    (!flows || flows == sizes[s].flows))
+                    run_size(&h, i, s, rounds, json, &n);
         bpf_object__close(h.object);
     }
     if (!json)

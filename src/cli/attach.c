@@ -27,6 +27,16 @@ static int fail(const struct beba_error *err, bool verbose, struct beba_strbuf *
     return rc;
 }
 
+/* In smaller pieces, of what the kernel finds too large; false when that cannot be. */
+static bool refine(struct cli_object *object)
+{
+    if (!cli_object_refine(object))
+        return false;
+    cli_warn("warning: too large for the kernel's verifier at once: compiled again, in smaller "
+             "pieces, which are slower");
+    return true;
+}
+
 /* --- attach -------------------------------------------------------------------------------- */
 
 struct attach_opts {
@@ -122,7 +132,7 @@ static int print_attached(const struct attach_opts *o, const char *name, uint64_
     return rc;
 }
 
-static int attach(const struct cli_object *object, const struct attach_opts *o,
+static int attach(struct cli_object *object, const struct attach_opts *o,
                   struct beba_kernel_opts *opts)
 {
     const struct beba_pipeline *p = object->program->pipeline;
@@ -146,7 +156,13 @@ static int attach(const struct cli_object *object, const struct attach_opts *o,
     fflush(stdout);
     opts->log = &log;
     opts->warn = warn;
-    if (beba_kernel_attach(object->bytes, object->size, p, opts, &err)) {
+    rc = beba_kernel_attach(object->bytes, object->size, p, opts, &err);
+    if (rc == -E2BIG && refine(object)) {
+        beba_strbuf_free(&log);
+        err = (struct beba_error){0};
+        rc = beba_kernel_attach(object->bytes, object->size, p, opts, &err);
+    }
+    if (rc) {
         rc = fail(&err, o->verbose, &log);
         goto out;
     }
@@ -342,18 +358,23 @@ static json_t *print_losses(const struct beba_kernel_carried *c, FILE *to)
     return lost;
 }
 
-static int replace(const char *name, const struct cli_object *object,
-                   const struct cli_deployment *old, const struct replace_opts *o)
+static int replace(const char *name, struct cli_object *object, const struct cli_deployment *old,
+                   const struct replace_opts *o)
 {
     struct beba_strbuf log = {0};
     struct beba_kernel_opts opts = {
         .name = name, .drop_state = o->drop_state, .log = &log, .warn = warn};
     struct beba_kernel_carried carried;
     struct beba_error err = {0};
+    const struct beba_pipeline *p = object->program->pipeline;
     json_t *lost;
-    int rc = beba_kernel_replace(object->bytes, object->size, object->program->pipeline, old->p,
-                                 &opts, &carried, &err);
+    int rc = beba_kernel_replace(object->bytes, object->size, p, old->p, &opts, &carried, &err);
 
+    if (rc == -E2BIG && refine(object)) {
+        beba_strbuf_free(&log);
+        err = (struct beba_error){0};
+        rc = beba_kernel_replace(object->bytes, object->size, p, old->p, &opts, &carried, &err);
+    }
     if (rc) {
         if (rc == -ESTALE && carried.losses)
             fprintf(stderr, "beba replace: this would be lost:\n");

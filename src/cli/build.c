@@ -10,7 +10,7 @@
 
 struct opts {
     const char *target, *output;
-    bool emit_c, json, text;
+    bool emit_c, fine, json, text;
     struct cli_export export;
 };
 
@@ -34,6 +34,11 @@ static const struct cli_option options[] = {
      .kind = CLI_FLAG,
      .offset = offsetof(struct opts, emit_c),
      .help = "The C source instead of the object."},
+    {.name = "fine",
+     .kind = CLI_FLAG,
+     .offset = offsetof(struct opts, fine),
+     .help = "In smaller pieces, for a program that the kernel's verifier finds too large; slower. "
+             "'beba attach' does that by itself where clang is."},
     {.name = "text",
      .kind = CLI_FLAG,
      .offset = offsetof(struct opts, text),
@@ -122,6 +127,7 @@ static int run(const struct cli_call *call)
         return o->emit_c ? cli_usage("--emit-c is for the kernel's targets") : messages(o, path);
     if (o->text || o->export.pass || o->export.table.given || o->export.ports.given)
         return cli_usage("--text, --pass, --table and --ports are for --target openflow");
+    object = (struct cli_object){.fine = o->fine};
     rc = cli_object_open(path, (enum beba_target)beba_target_find(target), o->emit_c, &object);
     if (!rc && !object.compiled)
         rc = cli_fail_with("%s is an object already", path);

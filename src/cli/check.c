@@ -3,11 +3,13 @@
 #include "cli/cli.h"
 #include "cli/commands.h"
 #include "emit/emit.h"
+#include "kernel/kernel.h"
 #include "openflow/export.h"
 #include "pipeline/target.h"
 
 #include <errno.h>
 #include <limits.h>
+#include <stdlib.h>
 
 struct opts {
     const char *target;
@@ -91,72 +93,115 @@ static bool in_kernel(enum beba_target target)
 
 enum { LARGE = 200000 }; /* instructions of a program that are surely verified */
 
+/* What a program costs in the kernel. */
+struct costs {
+    struct beba_emit_budget b;
+    struct beba_error err;
+    int made;       /* 0, or why it could not be compiled */
+    int verified;   /* 0, -E2BIG and -EINVAL: what this kernel's verifier says; else not asked */
+    uint32_t insns; /* that it went through */
+    bool fine;      /* in small pieces */
+};
+
+static void find_costs(const struct cli_program *p, enum beba_target target, bool fine,
+                       struct costs *c)
+{
+    const struct beba_source *source = p->program->sources.source;
+    struct beba_emit_opts opts = {.file = p->path,
+                                  .text = source[0].text,
+                                  .text_size = source[0].len,
+                                  .sources = &p->program->sources,
+                                  .fine = fine};
+    const struct beba_pipeline *pl = p->program->pipeline;
+    void *object = NULL;
+    size_t size = 0;
+
+    *c = (struct costs){.fine = fine, .verified = -ENOSYS};
+    c->made = beba_emit_object(pl, target, &opts, &object, &size, &c->err);
+    if (beba_emit_measure(pl, object, size, &c->b, c->made ? NULL : &c->err))
+        c->made = c->made ? c->made : -EINVAL;
+    if (!c->made)
+        c->verified = beba_kernel_verify(object, size, pl, &c->insns, &c->err);
+    free(object);
+    if (c->verified == -E2BIG && !fine)
+        find_costs(p, target, true, c);
+}
+
 /* What the verifier would refuse, and what could not be found out. */
-static void judge(const struct beba_emit_budget *b, int rc, const struct beba_error *err,
-                  enum beba_target target, struct beba_diags *diags)
+static void judge(const struct costs *c, enum beba_target target, struct beba_diags *diags)
 {
     const char *code = target == BEBA_TARGET_XDP ? "target-xdp" : "target-tc";
+    const struct beba_emit_budget *b = &c->b;
     struct beba_loc nowhere = {0};
     struct beba_diag *d = NULL;
 
-    if (rc == -ENOENT)
+    if (c->made == -ENOENT)
         d = beba_diags_add(diags, BEBA_NOTE, code, nowhere,
-                           "instructions and stack are not known: %s", err->what);
-    else if (rc)
-        d = beba_diags_add(diags, BEBA_ERROR, code, nowhere, "%s", err->what);
-    else if (b->stack > b->stack_max)
-        d = beba_diags_add(diags, BEBA_WARNING, code, nowhere,
-                           "kernels that round each frame up to 32 bytes, as 6.1 does, refuse it: "
-                           "it takes %u bytes of stack there, and has %u",
-                           b->stack, b->stack_max);
-    if (!rc && b->functions > b->functions_max)
-        d = beba_diags_add(
-            diags, BEBA_ERROR, code, nowhere,
-            "a program for the kernel has at most %u functions, and this one %u: "
-            "a machine has too many rules, or asks for the states of too many others",
-            b->functions_max, b->functions);
-    if (!rc && b->maps > b->maps_max)
-        d = beba_diags_add(diags, BEBA_ERROR, code, nowhere,
-                           "a program for the kernel has at most %u maps, and this one %u: it has "
-                           "too many sets",
-                           b->maps_max, b->maps);
-    if (!rc && b->largest > LARGE)
-        d = beba_diags_add(diags, BEBA_WARNING, code, nowhere,
-                           "the kernel's verifier may give up on a program of %u instructions: it "
-                           "goes through a million, some several times",
-                           b->largest);
-    if (d && rc && err->hint[0])
-        beba_diags_hint(diags, d, "%s", err->hint);
+                           "instructions and stack are not known: %s", c->err.what);
+    else if (c->made || c->verified == -E2BIG || c->verified == -EINVAL)
+        d = beba_diags_add(diags, BEBA_ERROR, code, nowhere, "%s", c->err.what);
+    if (d && c->err.hint[0])
+        beba_diags_hint(diags, d, "%s", c->err.hint);
+    if (d)
+        return;
+    if (b->stack > b->stack_max)
+        beba_diags_add(diags, BEBA_WARNING, code, nowhere,
+                       "kernels that round each frame up to 32 bytes, as 6.1 does, refuse it: "
+                       "it takes %u bytes of stack there, and has %u",
+                       b->stack, b->stack_max);
+    if (c->fine)
+        beba_diags_add(diags, BEBA_NOTE, code, nowhere,
+                       "too large for the verifier at once: beba attach takes it apart into "
+                       "smaller pieces, which are slower (beba build --fine)");
+    if (b->functions > b->functions_max)
+        beba_diags_add(diags, BEBA_ERROR, code, nowhere,
+                       "a program for the kernel has at most %u functions, and this one %u: "
+                       "a machine has too many rules, or asks for the states of too many others",
+                       b->functions_max, b->functions);
+    if (b->maps > b->maps_max)
+        beba_diags_add(diags, BEBA_ERROR, code, nowhere,
+                       "a program for the kernel has at most %u maps, and this one %u: it has "
+                       "too many sets",
+                       b->maps_max, b->maps);
+    if (c->verified && b->largest > LARGE)
+        beba_diags_add(diags, BEBA_WARNING, code, nowhere,
+                       "the kernel's verifier may give up on a program of %u instructions: it "
+                       "goes through a million, some several times; as root this command asks it",
+                       b->largest);
 }
 
 /* What the program costs in the kernel, before it is loaded. */
 static void budget(const struct cli_program *p, enum beba_target target, struct beba_diags *diags,
                    json_t *file, struct beba_strbuf *text)
 {
-    struct beba_emit_opts opts = {.file = p->path, .sources = &p->program->sources};
-    struct beba_emit_budget b = {0};
-    struct beba_error err = {0};
-    int rc = beba_emit_budget(p->program->pipeline, target, &opts, &b, &err);
     json_t *json = json_object();
+    struct costs c;
 
-    judge(&b, rc, &err, target, diags);
+    find_costs(p, target, false, &c);
+    judge(&c, target, diags);
     beba_strbuf_printf(text, "  %s: ", beba_target_name(target));
-    if (!rc) {
-        beba_strbuf_printf(text, "%u instructions, %u of %u bytes of stack, ", b.instructions,
-                           b.stack, b.stack_max);
-        json_object_set_new(json, "instructions", json_integer(b.instructions));
-        json_object_set_new(json, "stack", json_integer(b.stack));
-        json_object_set_new(json, "stack_max", json_integer(b.stack_max));
-        json_object_set_new(json, "programs", json_integer(b.n_programs));
-        json_object_set_new(json, "functions", json_integer(b.functions));
-        json_object_set_new(json, "functions_max", json_integer(b.functions_max));
-        json_object_set_new(json, "maps", json_integer(b.maps));
-        json_object_set_new(json, "maps_max", json_integer(b.maps_max));
-        json_object_set_new(json, "object_size", cli_json_u64(b.object_size));
+    if (!c.made) {
+        const struct beba_emit_budget *b = &c.b;
+
+        beba_strbuf_printf(text, "%u instructions, ", b->instructions);
+        if (!c.verified)
+            beba_strbuf_printf(text, "%u steps of the verifier's million, ", c.insns);
+        beba_strbuf_printf(text, "%u of %u bytes of stack, ", b->stack, b->stack_max);
+        json_object_set_new(json, "instructions", json_integer(b->instructions));
+        json_object_set_new(json, "verified", c.verified ? json_null() : json_integer(c.insns));
+        json_object_set_new(json, "fine", json_boolean(c.fine));
+        json_object_set_new(json, "stack", json_integer(b->stack));
+        json_object_set_new(json, "stack_max", json_integer(b->stack_max));
+        json_object_set_new(json, "programs", json_integer(b->n_programs));
+        json_object_set_new(json, "functions", json_integer(b->functions));
+        json_object_set_new(json, "functions_max", json_integer(b->functions_max));
+        json_object_set_new(json, "maps", json_integer(b->maps));
+        json_object_set_new(json, "maps_max", json_integer(b->maps_max));
+        json_object_set_new(json, "object_size", cli_json_u64(b->object_size));
     }
-    cli_bytes(text, b.map_memory);
+    cli_bytes(text, c.b.map_memory);
     beba_strbuf_puts(text, " of memory with one CPU\n");
-    json_object_set_new(json, "memory", cli_json_u64(b.map_memory));
+    json_object_set_new(json, "memory", cli_json_u64(c.b.map_memory));
     json_object_set_new(file, "budget", json);
 }
 
@@ -243,7 +288,9 @@ const struct cli_command cli_check = {
     .complete = CLI_COMPLETE_PROGRAM,
     .summary = "all errors and warnings of programs",
     .text = "Checks programs and prints every error and warning with its place and what to write "
-            "instead. Of a good program it prints its machines and the memory they take when full.",
+            "instead. Of a good program it prints its machines and the memory they take when full. "
+            "With a target in the kernel it compiles the program, counts what the verifier counts "
+            "and, as root, asks the verifier itself.",
     .options = options,
     .size = sizeof(struct opts),
     .run = run,

@@ -103,7 +103,7 @@ static int check_target(const struct cli_object *o, const char *path)
 
 static int compile(const char *path, struct cli_object *o, bool emit_c)
 {
-    struct beba_emit_opts opts = {.file = path, .sources = &o->program->sources};
+    struct beba_emit_opts opts = {.file = path, .sources = &o->program->sources, .fine = o->fine};
     const struct beba_pipeline *p = o->program->pipeline;
     struct beba_strbuf c = {0};
     struct beba_error err = {0};
@@ -148,6 +148,28 @@ static int read_object(struct cli_object *o)
     return rc;
 }
 
+bool cli_object_refine(struct cli_object *o)
+{
+    struct beba_emit_opts opts = {.sources = &o->program->sources, .fine = true};
+    const char *text, *file;
+    enum beba_target target;
+    void *bytes = NULL;
+    size_t size = 0;
+
+    if (o->fine ||
+        beba_emit_object_text(o->bytes, o->size, &text, &opts.text_size, &file, &target, NULL))
+        return false;
+    opts.text = text;
+    opts.file = file;
+    if (beba_emit_object(o->program->pipeline, target, &opts, &bytes, &size, NULL))
+        return false;
+    free(o->bytes);
+    o->bytes = bytes;
+    o->size = size;
+    o->fine = true;
+    return true;
+}
+
 static bool is_object(const char *bytes, size_t size)
 {
     return size > 4 && !memcmp(bytes, "\177ELF", 4);
@@ -161,7 +183,7 @@ int cli_object_open(const char *path, enum beba_target target, bool emit_c, stru
     size_t size = 0;
     int rc;
 
-    *out = (struct cli_object){.target = target};
+    *out = (struct cli_object){.target = target, .fine = out->fine};
     if (strcmp(path, "-") != 0 && cli_read_file(path, &bytes, &size, &err))
         return cli_fail(&err);
     if (bytes && is_object(bytes, size)) {

@@ -13,12 +13,17 @@ struct cli_object {
     size_t size;
     struct beba_strbuf text; /* the program in one piece: includes are in it */
     bool compiled;           /* here and now; false: it was an object already */
+    bool fine;               /* in small pieces: beba_emit_opts */
 };
 
 /* Reads path; a program is compiled for target, an object is taken as it is. emit_c: the C in place
- * of the object. 0, or an exit code after messages. Free it in every case. */
+ * of the object. out->fine: see there; the rest of it is set. 0, or an exit code after messages.
+ * Free it in every case. */
 int cli_object_open(const char *path, enum beba_target target, bool emit_c, struct cli_object *out);
 void cli_object_free(struct cli_object *o);
+/* Compiles the same program in smaller pieces: for one that the kernel finds too large. False when
+ * it is in such pieces already, or cannot be compiled; *o is then as it was. */
+bool cli_object_refine(struct cli_object *o);
 
 /* "  machine m: 1000 flows x 40 bytes, 72.1 KiB" for each with flows; adds to a JSON array. */
 void cli_object_memory(const struct beba_pipeline *p, struct beba_strbuf *out, json_t *machines);

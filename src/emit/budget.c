@@ -276,42 +276,49 @@ static uint64_t map_memory(const struct beba_pipeline *p, const struct beba_obje
     return bytes;
 }
 
-int beba_emit_budget(const struct beba_pipeline *p, enum beba_target target,
-                     const struct beba_emit_opts *opts, struct beba_emit_budget *out,
-                     struct beba_error *err)
+int beba_emit_measure(const struct beba_pipeline *p, const void *object, size_t size,
+                      struct beba_emit_budget *out, struct beba_error *err)
 {
     struct beba_elf_section symbols = {0};
     struct beba_object_layout layout;
     struct beba_arena arena = {0};
-    struct image m = {0};
-    void *object = NULL;
+    struct image m = {.object = object, .size = size};
     int rc;
 
-    *out = (struct beba_emit_budget){
-        .stack_max = STACK_MAX, .functions_max = PROGRAM_FUNCTIONS, .maps_max = PROGRAM_MAPS};
+    *out = (struct beba_emit_budget){.object_size = size,
+                                     .stack_max = STACK_MAX,
+                                     .functions_max = PROGRAM_FUNCTIONS,
+                                     .maps_max = PROGRAM_MAPS};
     rc = beba_object_layout(p, &arena, &layout, err);
     if (rc)
         goto out;
     out->map_memory = map_memory(p, &layout);
-    rc = beba_emit_object(p, target, opts, &object, &out->object_size, err);
-    if (rc)
-        goto out;
-    m = (struct image){.object = object,
-                       .size = out->object_size,
-                       .function = calloc(FUNCTIONS_MAX, sizeof(*m.function)),
-                       .call = calloc(CALLS_MAX, sizeof(*m.call)),
-                       .use = calloc(USES_MAX, sizeof(*m.use))};
+    m.function = calloc(FUNCTIONS_MAX, sizeof(*m.function));
+    m.call = calloc(CALLS_MAX, sizeof(*m.call));
+    m.use = calloc(USES_MAX, sizeof(*m.use));
     if (!m.function || !m.call || !m.use) {
         rc = beba_error_set(err, -ENOMEM, "out of memory");
         goto out;
     }
-    if (beba_elf_find(object, out->object_size, ".symtab", &symbols) && symbols.data)
+    if (object && beba_elf_find(object, size, ".symtab", &symbols) && symbols.data)
         measure(&m, &symbols, out);
 out:
     free(m.function);
     free(m.call);
     free(m.use);
-    free(object);
     beba_arena_free(&arena);
     return rc;
+}
+
+int beba_emit_budget(const struct beba_pipeline *p, enum beba_target target,
+                     const struct beba_emit_opts *opts, struct beba_emit_budget *out,
+                     struct beba_error *err)
+{
+    void *object = NULL;
+    size_t size = 0;
+    int made = beba_emit_object(p, target, opts, &object, &size, err);
+    int rc = beba_emit_measure(p, object, size, out, made ? NULL : err);
+
+    free(object);
+    return made ? made : rc;
 }

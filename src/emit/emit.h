@@ -22,6 +22,10 @@ struct beba_emit_opts {
     const char *text;  /* the program's source, carried in the object; text_size bytes */
     size_t text_size;
     const struct beba_sources *sources; /* of a program in several files; NULL: file and text */
+    /* In more and smaller pieces, for a program that the verifier takes too long to look through:
+     * each group of a few rules and each field that is read is a function, each machine a program
+     * as far as there may be so many. Slower. */
+    bool fine;
     bool no_control; /* without beba_control: only packets change flows, and clang is done sooner */
 };
 
@@ -54,7 +58,10 @@ struct beba_emit_budget {
     uint32_t largest;    /* instructions of the longest, functions that others call, too */
     uint64_t map_memory; /* bytes of all maps, without the ring of events, for one CPU */
 };
-/* -errno as beba_emit_object. */
+/* Of an object that was made of p: -errno. */
+int beba_emit_measure(const struct beba_pipeline *p, const void *object, size_t size,
+                      struct beba_emit_budget *out, struct beba_error *err);
+/* The same of a program that is compiled for it. -errno as beba_emit_object. */
 int beba_emit_budget(const struct beba_pipeline *p, enum beba_target target,
                      const struct beba_emit_opts *opts, struct beba_emit_budget *out,
                      struct beba_error *err);

@@ -27,6 +27,7 @@ static void look_at_field(struct look *l, uint32_t id)
     if (!l->e)
         return;
     l->e->layers |= 1u << beba_fields[id].layer;
+    l->e->reads[id] = true;
     l->e->reads_now |= id == BEBA_F_NOW;
     l->e->looks_far |= looks_far(id);
     l->e->reads_tunnel |= id == BEBA_F_TUNNEL_ID;
@@ -138,13 +139,14 @@ static void timeouts(struct emit *e, struct table_facts *f, const struct beba_ta
     }
 }
 
-static void chunks(struct table_facts *f, const uint32_t *weight, uint32_t n_rules)
+static void chunks(const struct emit *e, struct table_facts *f, const uint32_t *weight,
+                   uint32_t n_rules)
 {
     uint32_t all = 0;
 
     for (uint32_t i = 0; i < n_rules; i++)
         all += weight[i];
-    f->n_chunks = n_rules > RULES_INLINE || all > WEIGHT_INLINE;
+    f->n_chunks = n_rules > RULES_INLINE || all > WEIGHT_INLINE || (e->opts->fine && n_rules);
 }
 
 static int table_facts(struct emit *e, uint32_t i, struct beba_error *err)
@@ -169,7 +171,7 @@ static int table_facts(struct emit *e, uint32_t i, struct beba_error *err)
     look_at_expr(&l, t->dflt.port);
     look_at_expr(&l, t->no_key.port);
     look_at_expr(&l, t->full_verdict.port);
-    chunks(f, weight, t->n_rules);
+    chunks(e, f, weight, t->n_rules);
     look_at_key(&l, &t->lookup);
     look_at_key(&l, &t->update);
     f->frame_size = 64 + t->lookup.padded + (t->two_keys ? t->update.padded : 0) +
@@ -206,7 +208,7 @@ int beba_emit_facts(struct emit *e, struct beba_error *err)
         rc = table_facts(e, i, err);
     if (!rc)
         rc = beba_emit_groups(e, err);
-    e->global = e->p->n_tables > 1 || (e->p->n_tables && e->facts[0].n_chunks);
+    e->global = e->opts->fine || e->p->n_tables > 1 || (e->p->n_tables && e->facts[0].n_chunks);
     e->shares = e->p->n_globals || e->p->n_arrays;
     for (uint32_t i = 0; i < e->p->n_sets; i++)
         e->shares |= e->layout.set[i] != 0;

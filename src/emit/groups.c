@@ -16,7 +16,8 @@ enum {
     COST_MAX = 500000, /* instructions that the verifier goes through, about */
     COST_KEYED = 34000,
     COST_WEIGHT = 80,
-    GROUPS_MAX = 32, /* jumps of a packet that the kernel allows, but one for the gate */
+    FINE_TABLES = 24, /* machines that get a program each where pieces are to be small */
+    GROUPS_MAX = 32,  /* jumps of a packet that the kernel allows, but one for the gate */
 };
 
 struct share {
@@ -38,26 +39,29 @@ static struct share share_of(const struct emit *e, uint32_t i)
         s.cost += COST_KEYED;
     }
     if (f->n_chunks)
-        s.functions += weight / WEIGHT_CHUNK + t->n_rules / RULES_CHUNK + 1;
+        s.functions +=
+            weight / beba_emit_chunk_weight(e) + t->n_rules / beba_emit_chunk_rules(e) + 1;
     s.cost += weight * COST_WEIGHT;
     return s;
 }
 
 int beba_emit_groups(struct emit *e, struct beba_error *err)
 {
-    uint32_t sets = 0;
-    struct share sum;
+    bool apart = e->opts->fine && e->p->n_tables <= FINE_TABLES;
+    struct share common = {0}, sum;
 
     for (uint32_t i = 0; i < e->p->n_sets; i++)
-        sets += !e->layout.set[i];
-    sum = (struct share){.maps = sets};
+        common.maps += !e->layout.set[i];
+    for (uint32_t i = 0; e->opts->fine && i < BEBA_N_FIELDS; i++)
+        common.functions += e->reads[i];
+    sum = common;
     for (uint32_t i = 0; i < e->p->n_tables; i++) {
         struct share s = share_of(e, i);
 
-        if (i && (sum.functions + s.functions > FUNCTIONS_MAX || sum.maps + s.maps > MAPS_MAX ||
-                  sum.cost + s.cost > COST_MAX)) {
+        if (i && (apart || sum.functions + s.functions > FUNCTIONS_MAX ||
+                  sum.maps + s.maps > MAPS_MAX || sum.cost + s.cost > COST_MAX)) {
             e->n_groups++;
-            sum = (struct share){.maps = sets};
+            sum = common;
         }
         sum.functions += s.functions;
         sum.maps += s.maps;

@@ -45,6 +45,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+static const char *const field_ids[] = {
+#define BEBA_FIELD(id, ...) #id,
+#include "packet/fields.def"
+#undef BEBA_FIELD
+};
+
 /* Values of maps ----------------------------------------------------------------------------- */
 
 static void shared_type(struct emit *e)
@@ -325,6 +331,8 @@ static void start(struct emit *e)
         beba_emit_line(e, "#define BEBA_GROUPS %" PRIu32, e->n_groups);
     if (e->shares)
         beba_emit_line(e, "#define BEBA_SHARES 1");
+    if (e->opts->fine)
+        beba_emit_line(e, "#define BEBA_FINE 1 /* in small pieces */");
     if (e->alone)
         beba_emit_line(e, "#define BEBA_ALONE 1");
     if (e->reads_tunnel)
@@ -477,6 +485,14 @@ static void text_section(struct emit *e)
     beba_emit_line(e, "char beba_license[] BEBA_SECTION(\"license\") = \"Dual BSD/GPL\";");
 }
 
+/* Functions that read one field each. */
+static void readers(struct emit *e)
+{
+    for (uint32_t i = 0; e->opts->fine && i < BEBA_N_FIELDS; i++)
+        if (e->reads[i])
+            beba_emit_line(e, "BEBA_READER(%s)", field_ids[i]);
+}
+
 static void program(struct emit *e)
 {
     start(e);
@@ -491,6 +507,7 @@ static void program(struct emit *e)
     beba_emit_blank(e);
     beba_emit_line(e, "#include \"emit/rt/run.h\"");
     beba_emit_blank(e);
+    readers(e);
     rare(e);
     for (uint32_t i = 0; i < e->p->n_tables; i++)
         beba_emit_table_types(e, i);

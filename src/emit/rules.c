@@ -149,18 +149,44 @@ static void rules(struct emit *e, const struct beba_rule *r, uint32_t n)
     }
 }
 
-/* The rules from first on that share a function. */
-static uint32_t chunk_end(const struct beba_table *t, uint32_t first)
+uint32_t beba_emit_chunk_weight(const struct emit *e)
 {
+    return e->opts->fine ? WEIGHT_FINE : WEIGHT_CHUNK;
+}
+
+uint32_t beba_emit_chunk_rules(const struct emit *e)
+{
+    return e->opts->fine ? RULES_FINE : RULES_CHUNK;
+}
+
+/* The rules from first on that share a function. */
+static uint32_t chunk_end(const struct emit *e, uint32_t first)
+{
+    const struct beba_table *t = e->t;
     uint32_t weight = 0, i = first;
 
-    while (i < t->n_rules && i - first < RULES_CHUNK) {
+    while (i < t->n_rules && i - first < beba_emit_chunk_rules(e)) {
         weight += beba_emit_rule_weight(&t->rule[i]);
-        if (i > first && weight > WEIGHT_CHUNK)
+        if (i > first && weight > beba_emit_chunk_weight(e))
             break;
         i++;
     }
     return i;
+}
+
+/* What becomes of what a function that holds rules says of them. */
+void beba_emit_ends(struct emit *e)
+{
+    const struct table_facts *facts = &e->facts[e->ti];
+
+    beba_emit_line(e, "case RAN:");
+    beba_emit_line(e, "    goto ran;");
+    if (facts->keyed && facts->creates && e->t->full == BEBA_FULL_REFUSE) {
+        beba_emit_line(e, "case FULL:");
+        beba_emit_line(e, "    goto full;");
+        beba_emit_line(e, "case BUSY:");
+        beba_emit_line(e, "    goto busy;");
+    }
 }
 
 void beba_emit_rules(struct emit *e)
@@ -172,16 +198,15 @@ void beba_emit_rules(struct emit *e)
         rules(e, e->t->rule, e->t->n_rules);
         return;
     }
-    for (uint32_t i = 0; i < e->t->n_rules; i = chunk_end(e->t, i), n++) {
-        beba_emit_line(e, "switch (rules_%s_%" PRIu32 "(ctx, x, f)) {", facts->name, n);
-        beba_emit_line(e, "case RAN:");
-        beba_emit_line(e, "    goto ran;");
-        if (facts->keyed && facts->creates && e->t->full == BEBA_FULL_REFUSE) {
-            beba_emit_line(e, "case FULL:");
-            beba_emit_line(e, "    goto full;");
-            beba_emit_line(e, "case BUSY:");
-            beba_emit_line(e, "    goto busy;");
+    for (uint32_t i = 0; i < e->t->n_rules; i = chunk_end(e, i), n++) {
+        if (e->opts->fine && facts->keyed) {
+            beba_emit_line(e, "how = rules_%s_%" PRIu32 "(ctx, x, f);", facts->name, n);
+            beba_emit_line(e, "if (how != NEITHER)");
+            beba_emit_line(e, "    goto decided;");
+            continue;
         }
+        beba_emit_line(e, "switch (rules_%s_%" PRIu32 "(ctx, x, f)) {", facts->name, n);
+        beba_emit_ends(e);
         beba_emit_line(e, "}");
     }
 }
@@ -194,7 +219,7 @@ void beba_emit_chunks(struct emit *e)
     if (!facts->n_chunks)
         return;
     for (uint32_t i = 0; i < e->t->n_rules; i = end, n++) {
-        end = chunk_end(e->t, i);
+        end = chunk_end(e, i);
         beba_emit_blank(e);
         beba_emit_line(e, "/* Rules %" PRIu32 " to %" PRIu32 " of machine %s. */", e->t->rule[i].id,
                        e->t->rule[end - 1].id, facts->name);

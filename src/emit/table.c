@@ -502,6 +502,77 @@ void beba_emit_table_call(struct emit *e, uint32_t i)
                    keys && e->p->table[i].two_keys ? ", update_backward" : "");
 }
 
+static void begin(struct emit *e)
+{
+    beba_emit_line(e, "x->table = %" PRIu32 ";", e->ti);
+    beba_emit_line(e, "x->rule = BEBA_NO_RULE;");
+    beba_emit_line(e, "x->verdict = BEBA_VERDICT_NONE;");
+    beba_emit_line(e, "x->port = 0;");
+    beba_emit_line(e, "f->went = f->dirty = false;");
+}
+
+/* The start of a part of a table: int <part>_<name>(ctx, x<more>), with the frame in memory. */
+static void part(struct emit *e, const char *name, const char *more, bool held)
+{
+    beba_emit_blank(e);
+    beba_emit_line(e, "__attribute__((noinline)) int %s_%s(beba_ctx *ctx, struct beba_run *x%s)",
+                   name, e->facts[e->ti].name, more);
+    beba_emit_line(e, "{");
+    e->indent++;
+    beba_emit_line(e, "ENTER;");
+    beba_emit_line(e, "struct frame_%s *f = (void *)cpu->scratch.frame;", e->facts[e->ti].name);
+    beba_emit_keys_in_scratch(e, e->ti);
+    if (held) {
+        beba_emit_line(e, "struct beba_held held = {0};");
+        beba_emit_line(e, "struct beba_ft *ft;");
+    }
+    beba_emit_blank(e);
+}
+
+/* In small pieces: find_<name>() looks up, the rules follow one another, close_<name>() writes
+ * back. While rules run nothing else is on the stack. */
+static void table_in_parts(struct emit *e)
+{
+    const struct table_facts *facts = &e->facts[e->ti];
+    const char *key = e->t->two_keys ? "update" : "key";
+
+    part(e, "find", "", true);
+    begin(e);
+    look_up(e);
+    beba_emit_line(e, "return 1;");
+    e->indent--;
+    beba_emit_line(e, "}");
+
+    part(e, "close", ", int how", true);
+    beba_emit_line(e, "BEBA_KEEP(ctx, x, how);");
+    beba_emit_line(e, "ft = region_of_%s();", facts->name);
+    beba_emit_line(e, "if (!ft)");
+    beba_emit_line(e, "    return beba_broken(x);");
+    beba_emit_line(e, "held.first = BEBA_FT_BUCKET(ft, SHAPE_%s, beba_ft_first(ft, f->%s_hash));",
+                   facts->name, key);
+    beba_emit_line(e, "if (!held.first)");
+    beba_emit_line(e, "    return beba_broken(x);");
+    beba_emit_line(e, "beba_held_resume(ft, SHAPE_%s, f->token, &held);", facts->name);
+    beba_emit_line(e, "switch (how) {");
+    beba_emit_ends(e);
+    beba_emit_line(e, "}");
+    after_rules(e);
+    e->indent--;
+    beba_emit_line(e, "}");
+
+    part(e, "table", "", false);
+    beba_emit_line(e, "int how;");
+    beba_emit_blank(e);
+    beba_emit_line(e, "if (!find_%s(ctx, x))", facts->name);
+    beba_emit_line(e, "    return 0;");
+    beba_emit_rules(e);
+    beba_emit_line(e, "how = NEITHER;");
+    beba_emit_line(e, "decided: __attribute__((unused));");
+    beba_emit_line(e, "return close_%s(ctx, x, how);", facts->name);
+    e->indent--;
+    beba_emit_line(e, "}");
+}
+
 void beba_emit_table(struct emit *e, uint32_t i)
 {
     const struct table_facts *facts = &e->facts[i];
@@ -517,6 +588,10 @@ void beba_emit_table(struct emit *e, uint32_t i)
         keys(e);
     }
     beba_emit_chunks(e);
+    if (e->opts->fine && facts->keyed && facts->n_chunks) {
+        table_in_parts(e);
+        return;
+    }
     beba_emit_blank(e);
     beba_emit_line(e, "%s int table_%s(beba_ctx *ctx, struct beba_run *x%s)",
                    e->global ? "__attribute__((noinline))" : "BEBA_INLINE_PLACES", facts->name,
@@ -538,11 +613,7 @@ void beba_emit_table(struct emit *e, uint32_t i)
         beba_emit_line(e, "struct beba_ft *ft;");
     }
     beba_emit_blank(e);
-    beba_emit_line(e, "x->table = %" PRIu32 ";", i);
-    beba_emit_line(e, "x->rule = BEBA_NO_RULE;");
-    beba_emit_line(e, "x->verdict = BEBA_VERDICT_NONE;");
-    beba_emit_line(e, "x->port = 0;");
-    beba_emit_line(e, "f->went = f->dirty = false;");
+    begin(e);
     if (facts->keyed)
         look_up(e);
     else

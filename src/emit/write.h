@@ -12,6 +12,8 @@ enum {
     WEIGHT_INLINE = 900, /* expressions and statements of a table that is one function */
     WEIGHT_CHUNK = 300,  /* of the rules that share a function */
     RULES_CHUNK = 24,
+    WEIGHT_FINE = 60, /* the same of a program in small pieces */
+    RULES_FINE = 6,
     LIST_CHAIN = 4,    /* ranges that are compared one after the other; more are halved first */
     FRAME_STACK = 80,  /* bytes of a frame that may lie on the stack */
     FRAME_ALONE = 160, /* the same where main holds the only table and calls little */
@@ -60,6 +62,7 @@ struct emit {
     bool reads_tunnel;          /* or the tunnel */
     uint64_t shortest;          /* timeout of all, ns; UINT64_MAX: there is none */
     uint32_t layers;            /* that the program reads */
+    bool reads[BEBA_N_FIELDS];  /* fields that it reads */
     const struct beba_table *t; /* the one being written */
     uint32_t ti;
     unsigned indent;
@@ -127,7 +130,11 @@ void beba_emit_table_types(struct emit *e, uint32_t i);
 void beba_emit_peek(struct emit *e, uint32_t i);
 void beba_emit_keys_in_scratch(struct emit *e, uint32_t i);
 /* rules.c */
+/* What the rules that share a function may weigh together, and how many there may be. */
+uint32_t beba_emit_chunk_weight(const struct emit *e);
+uint32_t beba_emit_chunk_rules(const struct emit *e);
 void beba_emit_rules(struct emit *e);
+void beba_emit_ends(struct emit *e);
 void beba_emit_chunks(struct emit *e);
 
 #endif

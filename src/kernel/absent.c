@@ -41,6 +41,13 @@ int beba_kernel_load(const void *object, size_t size, const struct beba_pipeline
     return absent(err);
 }
 
+int beba_kernel_verify(const void *object, size_t size, const struct beba_pipeline *p,
+                       uint32_t *insns, struct beba_error *err)
+{
+    *insns = 0;
+    return absent(err);
+}
+
 int beba_kernel_attach(const void *object, size_t size, const struct beba_pipeline *p,
                        const struct beba_kernel_opts *opts, struct beba_error *err)
 {

@@ -34,6 +34,8 @@ __attribute__((format(printf, 2, 3))) void beba_kernel_warn(const struct beba_ke
 /* rc (negative) of doing something with BPF, with the reason that this machine gives for it. */
 int beba_kernel_error(struct beba_error *err, int rc, const char *doing);
 /* The verifier's log as an error at a line of the program's text. */
+/* True when the verifier's log says that it gave up on so large a program. */
+bool beba_kernel_too_large(const char *log);
 int beba_kernel_refused(struct beba_error *err, int rc, const char *log, const char *file,
                         const char *text, size_t text_size);
 /* Enough memory for bytes of maps, by what the system says is available. */

@@ -16,7 +16,8 @@
  *
  * Errors: -errno and struct beba_error. -EPERM: what the process may not; -ENODEV: no such device;
  * -EBUSY: another program is in place; -EOPNOTSUPP: the driver cannot; -ENOMEM; -EINVAL: not an
- * object, of another version, or refused by the verifier; -ENOENT, -EEXIST: the name. */
+ * object, of another version, or refused by the verifier; -E2BIG: the verifier gave up on so large
+ * a program, which may do in smaller pieces (beba_emit_opts.fine); -ENOENT, -EEXIST: the name. */
 #ifndef BEBA_KERNEL_KERNEL_H
 #define BEBA_KERNEL_KERNEL_H
 
@@ -93,6 +94,12 @@ uint64_t beba_kernel_memory(const struct beba_pipeline *p, uint64_t *tables,
 int beba_kernel_load(const void *object, size_t size, const struct beba_pipeline *p,
                      const struct beba_kernel_opts *opts, struct beba_kernel **out,
                      struct beba_error *err);
+
+/* Asks this kernel's verifier for its opinion; nothing stays loaded. *insns: instructions that it
+ * went through, of the program with most. -E2BIG, -EINVAL: refused; other errors: it was not asked.
+ */
+int beba_kernel_verify(const void *object, size_t size, const struct beba_pipeline *p,
+                       uint32_t *insns, struct beba_error *err);
 
 /* Loads and attaches to all ports, or to none; the deployment is there when this returns 0. */
 int beba_kernel_attach(const void *object, size_t size, const struct beba_pipeline *p,

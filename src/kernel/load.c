@@ -216,7 +216,8 @@ static int load_object(struct load *l, const struct beba_kernel_opts *opts, stru
             continue; /* the verifier was not asked, or had nothing against it */
         if (opts->log)
             beba_strbuf_puts(opts->log, l->log[i]);
-        return beba_kernel_refused(err, -EINVAL, l->log[i], l->file, l->text, l->text_size);
+        rc = beba_kernel_too_large(l->log[i]) ? -E2BIG : -EINVAL;
+        return beba_kernel_refused(err, rc, l->log[i], l->file, l->text, l->text_size);
     }
     return beba_kernel_error(err, rc, "load the program");
 }
@@ -335,6 +336,50 @@ int beba_kernel_load_object(const void *object, size_t size, const struct beba_p
     k->test = opts->test;
     *out = k;
     return 0;
+}
+
+int beba_kernel_verify(const void *object, size_t size, const struct beba_pipeline *p,
+                       uint32_t *insns, struct beba_error *err)
+{
+    struct beba_kernel_opts opts = {.fixed_seed = true};
+    struct beba_kernel *k = beba_kernel_alloc("", "verify", err);
+    struct bpf_program *prog;
+    struct load l = {0};
+    uint64_t tables = 0;
+    int rc = k ? beba_kernel_shape(k, p, err) : -ENOMEM;
+
+    *insns = 0;
+    if (!rc)
+        rc = open_object(&l, object, size, err);
+    if (!rc) {
+        beba_kernel_memory(p, &tables, NULL);
+        rc = beba_kernel_has_memory(tables, err);
+    }
+    if (!rc)
+        rc = set_config(&l, &opts, err);
+    if (!rc)
+        rc = set_maps(&l, k, NULL, err);
+    if (!rc)
+        rc = set_programs(&l, err);
+    if (!rc)
+        rc = load_object(&l, &opts, err);
+    if (!rc) {
+        bpf_object__for_each_program(prog, l.object)
+        {
+            struct bpf_prog_info info = {0};
+            uint32_t n = sizeof(info);
+
+            if (bpf_program__fd(prog) >= 0 &&
+                !bpf_obj_get_info_by_fd(bpf_program__fd(prog), &info, &n) &&
+                info.verified_insns > *insns)
+                *insns = info.verified_insns;
+        }
+    }
+    bpf_object__close(l.object);
+    free(l.log[0]);
+    free(l.log[1]);
+    beba_kernel_close(k);
+    return rc;
 }
 
 int beba_kernel_load(const void *object, size_t size, const struct beba_pipeline *p,

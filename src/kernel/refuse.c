@@ -172,13 +172,25 @@ static const char *base(const char *path)
     return slash ? slash + 1 : path;
 }
 
+static const char too_large[] = "BPF program is too large";
+
+bool beba_kernel_too_large(const char *log)
+{
+    static const char *const all[] = {too_large, "jumps is too complex", "too many subprograms"};
+
+    for (size_t i = 0; i < sizeof(all) / sizeof(*all); i++)
+        if (strstr(log, all[i]))
+            return true;
+    return false;
+}
+
 int beba_kernel_refused(struct beba_error *err, int rc, const char *log, const char *file,
                         const char *text, size_t text_size)
 {
     size_t n = 0, reason_size = 0;
     const char *end = log + strlen(log), *reason = last_line(log, end, is_reason, &reason_size);
     const char *at = reason ? reason : end;
-    const char *large = strstr(log, "BPF program is too large");
+    const char *large = strstr(log, too_large);
     unsigned line = 0;
 
     if (large) { /* it stands behind an instruction */
@@ -210,7 +222,12 @@ int beba_kernel_refused(struct beba_error *err, int rc, const char *log, const c
                        (int)(reason_size < 300 ? reason_size : 300), reason ? reason : "");
         beba_error_where(err, "%.200s", file);
     }
-    beba_error_hint(err, "the program is right, its translation is not: --verbose prints the "
-                         "verifier's log, which belongs into a report");
+    if (rc == -E2BIG)
+        beba_error_hint(err, "the verifier gives up on so much at once: beba build --fine makes "
+                             "smaller pieces, as attach does where clang is; or give it fewer or "
+                             "smaller machines");
+    else
+        beba_error_hint(err, "the program is right, its translation is not: --verbose prints the "
+                             "verifier's log, which belongs into a report");
     return rc;
 }

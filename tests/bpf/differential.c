@@ -5,11 +5,12 @@
  * globals, cells and counters; and on the way all events, what is done with the packet, and the
  * frames that go out. Each program as XDP and as tc program, loaded by libbpf alone.
  *
- *     differential [-pv] [-t xdp|tc] [-n PACKETS] [-s PACKETS] PROGRAM... -- [CAPTURE...] [--
+ *     differential [-fpv] [-t xdp|tc] [-n PACKETS] [-s PACKETS] PROGRAM... -- [CAPTURE...] [--
  * CAPTURE...]
  *
  * Of captures after the second -- only the first packets, -n of each, all in one run. -s: packets
- * made for each program, among which user space changes flows; -p: it does not.
+ * made for each program, among which user space changes flows; -p: it does not. -f: in small
+ * pieces.
  *
  * Exit 1 where something differs, 77 where this machine cannot load programs. */
 #include <sched.h>
@@ -31,7 +32,7 @@ enum {
     CONTROL = 16,   /* packets between changes by user space */
 };
 
-bool verbose, no_control;
+bool verbose, no_control, fine;
 static unsigned long sample = 16;      /* packets of a capture after the second -- */
 static unsigned long synthetic = 3000; /* packets made for each program */
 
@@ -373,6 +374,8 @@ int main(int argc, char **argv)
     for (; first < argc && argv[first][0] == '-' && argv[first][1] != '-'; first++) {
         if (!strcmp(argv[first], "-v"))
             verbose = true;
+        else if (!strcmp(argv[first], "-f"))
+            fine = true;
         else if (!strcmp(argv[first], "-p"))
             no_control = true;
         else if (!strcmp(argv[first], "-t") && first + 1 < argc)

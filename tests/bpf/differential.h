@@ -20,6 +20,7 @@ enum {
 
 extern bool verbose;
 extern bool no_control; /* only packets change flows */
+extern bool fine;       /* programs in small pieces */
 
 struct side_by_side;
 

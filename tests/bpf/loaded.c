@@ -170,12 +170,17 @@ static void show_cost(const char *file, const struct bpf_program *prog)
            bpf_program__name(prog), info.xlated_prog_len / 8, info.verified_insns, info.nr_map_ids);
 }
 
-int load(struct loaded *k, const struct beba_program *program, const char *file,
-         enum beba_target target, uint64_t seed)
+static bool too_large(void)
+{
+    return strstr(log_text, "BPF program is too large") || strstr(log_text, "jumps is too complex");
+}
+
+static int load_pieces(struct loaded *k, const struct beba_program *program, const char *file,
+                       enum beba_target target, uint64_t seed, bool pieces)
 {
     const char *name = strrchr(file, '/') ? strrchr(file, '/') + 1 : file;
     struct beba_emit_opts opts = {
-        .file = name, .sources = &program->sources, .no_control = no_control};
+        .file = name, .sources = &program->sources, .fine = pieces, .no_control = no_control};
     struct beba_error err = {0};
     struct bpf_program *prog;
     void *object = NULL;
@@ -208,7 +213,9 @@ int load(struct loaded *k, const struct beba_program *program, const char *file,
     if (!rc)
         rc = bpf_object__load(k->object);
     if (rc) {
-        show_log(file);
+        rc = too_large() && !pieces ? -E2BIG : rc;
+        if (rc != -E2BIG)
+            show_log(file);
         goto out;
     }
     if (verbose)
@@ -227,6 +234,21 @@ int load(struct loaded *k, const struct beba_program *program, const char *file,
         rc = -errno;
 out:
     free(object);
+    return rc;
+}
+
+/* In small pieces where the verifier finds it too large, as `beba attach` does. */
+int load(struct loaded *k, const struct beba_program *program, const char *file,
+         enum beba_target target, uint64_t seed)
+{
+    int rc = load_pieces(k, program, file, target, seed, fine);
+
+    if (rc != -E2BIG || fine)
+        return rc;
+    unload(k);
+    rc = load_pieces(k, program, file, target, seed, true);
+    if (!rc)
+        printf("  %s: too large at once, loaded in small pieces\n", file);
     return rc;
 }
 

@@ -197,3 +197,22 @@ def test_refused_by_the_verifier(pair):
             "the kernel's verifier refuses 'on udp.dst == 7 { seen += 1; count seven; drop }'",
             "invalid mem access")
     assert "invalid mem access" in pair.beba("attach", spoilt, "--dev", "a0", "--verbose").err
+
+
+def test_too_large_at_once(pair):
+    """
+        a0 [a program that the verifier gives up on after a million steps: in smaller pieces it loads]
+    """
+    source = os.path.join(ROOT, "tests/random/regressions/too_large_at_once.xfsm")
+    path = os.path.join(pair.directory, "large.o")
+    pair.ok("build", source, "-o", path)
+    r = pair.beba("attach", path, "--dev", "a0", "--name", "large", env={"BEBA_CLANG": "/nonexistent"})
+    assert r.code == 1 and "too large" in r.err and "beba build --fine" in r.err, r.err
+    assert pair.xdp("a0") is None and pair.left() == []
+    r = pair.ok("attach", path, "--dev", "a0", "--name", "large")
+    assert "smaller pieces" in r.err, r.err
+    pair.send("b0", udp("10.0.0.1", 7))
+    assert pair.ok("show", "counters", "--json").json["programs"][0]["packets"] == 1
+    pair.ok("detach", "large")
+    budget = pair.ok("check", "--target", "xdp", "--json", source).json["files"][0]["budget"]
+    assert budget["fine"] and 0 < budget["verified"] < 1000000, budget

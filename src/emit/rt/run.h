@@ -221,4 +221,47 @@ BEBA_INLINE void beba_count(struct beba_object_counter *c, const struct beba_run
 #include "emit/rt/flow.h"
 #include "emit/rt/verdict.h"
 
+/* Small pieces ------------------------------------------------------------------------------- */
+
+/* Fields are read by functions: where many are read in a row, the verifier would follow each of
+ * the ways that all those reads can go, one with the other. */
+#ifdef BEBA_FINE
+#undef F
+#undef F_WIDE
+#undef ASK
+#undef ASK_WIDE
+#define BEBA_READER(id)                                                             \
+    __attribute__((noinline)) uint64_t read_##id(beba_ctx *ctx, struct beba_run *x) \
+    {                                                                               \
+        struct beba_u128 v;                                                         \
+        bool present;                                                               \
+                                                                                    \
+        BEBA_KEEP(ctx, x, x);                                                       \
+        if (!x)                                                                     \
+            return 0;                                                               \
+        v = beba_pkt_read_wide(ctx, &x->p, BEBA_F_##id, &present);                  \
+        x->wide = v.hi;                                                             \
+        x->lacks = !present;                                                        \
+        return v.lo;                                                                \
+    }
+#define F(id) read_##id(ctx, x)
+#define F_WIDE(id)                         \
+    ({                                     \
+        uint64_t low_ = read_##id(ctx, x); \
+        beba_u128(x->wide, low_);          \
+    })
+#define ASK(id, absent)                  \
+    ({                                   \
+        uint64_t v_ = read_##id(ctx, x); \
+        absent |= x->lacks;              \
+        v_;                              \
+    })
+#define ASK_WIDE(id, absent)               \
+    ({                                     \
+        uint64_t low_ = read_##id(ctx, x); \
+        absent |= x->lacks;                \
+        beba_u128(x->wide, low_);          \
+    })
+#endif
+
 #endif

@@ -51,6 +51,10 @@ struct beba_run {
     uint32_t draws;    /* of random numbers */
     uint32_t verdict, reason, port, table, rule;
     uint32_t sampled;
+#ifdef BEBA_FINE
+    uint32_t lacks; /* what a reader found: the packet lacks the field; the rest of a wide one */
+    uint64_t wide;
+#endif
 };
 
 /* A look into another table. */
