@@ -6,7 +6,6 @@
 #include "pipeline/program.h"
 
 #include <errno.h>
-#include <pthread.h>
 #include <stdlib.h>
 
 enum { SWEEP = 256 }; /* buckets at once */
@@ -14,27 +13,30 @@ enum { SWEEP = 256 }; /* buckets at once */
 struct beba_machine {
     struct beba_program *program;
     const struct beba_pipeline *p;
-    struct beba_engine *engine;
-    pthread_mutex_t lock;
+    struct beba_engine *engine; /* the control thread's handle */
+    unsigned n_workers;
+    struct beba_engine *worker[]; /* theirs */
 };
 
-int beba_machine_new(struct beba_program *program, const char *state_dir, uint64_t capacity,
+int beba_machine_new(struct beba_program *program, const struct beba_machine_opts *opts,
                      struct beba_machine **out, struct beba_error *err)
 {
-    const struct beba_engine_opts opts = {.capacity = capacity, .state_dir = state_dir};
-    struct beba_machine *m = calloc(1, sizeof(*m));
+    const struct beba_engine_opts engine = {.capacity = opts->capacity,
+                                            .state_dir = opts->state_dir};
+    struct beba_machine *m = calloc(1, sizeof(*m) + opts->n_workers * sizeof(*m->worker));
     int rc;
 
     if (!m)
         return beba_error_set(err, -ENOMEM, "out of memory");
-    m->program = program;
     m->p = program->pipeline;
-    rc = beba_engine_new(m->p, &opts, &m->engine, err);
+    rc = beba_engine_new(m->p, &engine, &m->engine, err);
+    for (; m->n_workers < opts->n_workers && !rc; m->n_workers++)
+        rc = beba_engine_share(m->engine, &m->worker[m->n_workers], err);
     if (rc) {
-        free(m);
+        beba_machine_free(m);
         return rc;
     }
-    pthread_mutex_init(&m->lock, NULL);
+    m->program = program;
     *out = m;
     return 0;
 }
@@ -43,20 +45,11 @@ void beba_machine_free(struct beba_machine *m)
 {
     if (!m)
         return;
+    for (unsigned i = 0; i < m->n_workers; i++)
+        beba_engine_free(m->worker[i]);
     beba_engine_free(m->engine);
     beba_program_free(m->program);
-    pthread_mutex_destroy(&m->lock);
     free(m);
-}
-
-void beba_machine_lock(struct beba_machine *m)
-{
-    pthread_mutex_lock(&m->lock);
-}
-
-void beba_machine_unlock(struct beba_machine *m)
-{
-    pthread_mutex_unlock(&m->lock);
 }
 
 /* A verdict of the pipeline in the words of OpenFlow. */
@@ -86,21 +79,23 @@ static void translate(uint8_t verdict, uint32_t port, struct beba_machine_result
     }
 }
 
-void beba_machine_run(struct beba_machine *m, struct beba_packet *packet,
+void beba_machine_run(struct beba_machine *m, unsigned worker, struct beba_packet *packet,
                       struct beba_machine_result *out)
 {
     struct beba_result r;
 
-    beba_engine_run(m->engine, &packet, 1, &r);
+    beba_engine_run(m->worker[worker], &packet, 1, &r);
     *out = (struct beba_machine_result){.rule = r.rule, .n_copies = r.n_mirrors};
     translate(r.verdict, r.port, out);
+    if (r.reason == BEBA_REASON_BUSY)
+        out->verdict = BEBA_MACHINE_BUSY;
 }
 
-void beba_machine_copy(struct beba_machine *m, uint32_t i, uint32_t *port, const uint8_t **data,
-                       uint32_t *len)
+void beba_machine_copy(struct beba_machine *m, unsigned worker, uint32_t i, uint32_t *port,
+                       const uint8_t **data, uint32_t *len)
 {
     uint32_t n;
-    const struct beba_mirror *mirror = &beba_engine_mirrors(m->engine, &n)[i];
+    const struct beba_mirror *mirror = &beba_engine_mirrors(m->worker[worker], &n)[i];
 
     *port = mirror->port;
     *data = mirror->data;

@@ -3,7 +3,8 @@
  * datapath have structures of the same names (tables, rules, keys), so the two meet only here; the
  * other half is program.c.
  *
- * An engine serves one thread at a time: workers run, and others read, between lock and unlock. */
+ * Each worker has a handle of the engine, and so has the control thread: nobody waits but for a
+ * flow that another worker has a packet of. */
 #ifndef BEBA_DATAPATH_MACHINE_H
 #define BEBA_DATAPATH_MACHINE_H
 
@@ -15,17 +16,21 @@ struct beba_machine;
 struct beba_packet;
 struct beba_program;
 
-/* Takes the program, unless it fails. state_dir: where tables are files; NULL: private memory.
- * capacity: of each table; 0: as the program says. */
-int beba_machine_new(struct beba_program *program, const char *state_dir, uint64_t capacity,
+struct beba_machine_opts {
+    const char *state_dir; /* where tables are files; NULL: private memory */
+    uint64_t capacity;     /* of each table; 0: as the program says */
+    unsigned n_workers;
+};
+
+/* Takes the program, unless it fails. */
+int beba_machine_new(struct beba_program *program, const struct beba_machine_opts *opts,
                      struct beba_machine **out, struct beba_error *err);
 void beba_machine_free(struct beba_machine *m);
-void beba_machine_lock(struct beba_machine *m);
-void beba_machine_unlock(struct beba_machine *m);
 
 enum beba_machine_verdict {
     BEBA_MACHINE_PASS,
     BEBA_MACHINE_DROP,
+    BEBA_MACHINE_BUSY,   /* dropped: a flow's lock was not to be had */
     BEBA_MACHINE_OUTPUT, /* to a port, which may be a reserved one: reply, flood, punt */
 };
 struct beba_machine_result {
@@ -34,13 +39,14 @@ struct beba_machine_result {
     uint32_t rule;     /* that decided; UINT32_MAX: none */
     uint32_t n_copies; /* mirrored, until the next run */
 };
-/* Runs one packet, which may be edited. */
-void beba_machine_run(struct beba_machine *m, struct beba_packet *packet,
+/* Runs one packet, which may be edited, in a worker's thread. */
+void beba_machine_run(struct beba_machine *m, unsigned worker, struct beba_packet *packet,
                       struct beba_machine_result *out);
-void beba_machine_copy(struct beba_machine *m, uint32_t i, uint32_t *port, const uint8_t **data,
-                       uint32_t *len);
+void beba_machine_copy(struct beba_machine *m, unsigned worker, uint32_t i, uint32_t *port,
+                       const uint8_t **data, uint32_t *len);
 
-/* A rule as flow statistics show it: what of its match OpenFlow can say. */
+/* The rest is for the control thread. A rule as flow statistics show it: what of its match OpenFlow
+ * can say. */
 enum { BEBA_MACHINE_MATCH = 24 };
 struct beba_machine_rule {
     const char *machine, *label; /* until the machine is freed */

@@ -70,6 +70,8 @@ int beba_datapath_program_load(struct beba_datapath *dp,
                                const struct beba_datapath_program_opts *opts,
                                struct beba_program *program, struct beba_error *err)
 {
+    const struct beba_machine_opts machine = {
+        .state_dir = opts->state_dir, .capacity = opts->capacity, .n_workers = dp->opts.n_workers};
     const char *name = opts->name ? opts->name : "";
     size_t size = strlen(name) + 1;
     struct beba_table_program *p;
@@ -82,7 +84,7 @@ int beba_datapath_program_load(struct beba_datapath *dp,
         return beba_error_set(err, -ENOMEM, "out of memory");
     memcpy(p->name, name, size);
     p->next = opts->next ? opts->next : (uint8_t)(opts->table + 1);
-    rc = beba_machine_new(program, opts->state_dir, opts->capacity, &p->machine, err);
+    rc = beba_machine_new(program, &machine, &p->machine, err);
     if (rc) {
         free(p);
         return rc;
@@ -117,11 +119,8 @@ void beba_programs_expire(struct beba_stateful *s, uint64_t now)
     for (unsigned i = 0; i < BEBA_DP_TABLES; i++) {
         struct beba_table_program *p = atomic_load(&s->program[i]);
 
-        if (!p)
-            continue;
-        beba_machine_lock(p->machine);
-        beba_machine_expire(p->machine, now);
-        beba_machine_unlock(p->machine);
+        if (p)
+            beba_machine_expire(p->machine, now);
     }
 }
 
@@ -135,9 +134,7 @@ void beba_datapath_program_events(struct beba_datapath *dp, uint8_t table,
         struct beba_strbuf text = {0};
         uint64_t time = 0;
 
-        beba_machine_lock(p->machine);
         more = beba_machine_event(p->machine, &text, &time);
-        beba_machine_unlock(p->machine);
         if (more && !text.failed)
             fn(arg, time, beba_strbuf_str(&text));
         beba_strbuf_free(&text);
@@ -156,7 +153,7 @@ static void send_copy(struct beba_datapath_exec *x, struct beba_machine *m, uint
 
     if (!beba_datapath_may_copy(x))
         return;
-    beba_machine_copy(m, i, &port, &data, &packet.len);
+    beba_machine_copy(m, x->worker->index, i, &port, &data, &packet.len);
     packet.data = (uint8_t *)(uintptr_t)data; /* only sent */
     packet.headroom = packet.tailroom = 0;
     beba_packet_parse(&packet);
@@ -175,11 +172,9 @@ enum beba_program_way beba_datapath_run_program(struct beba_datapath_exec *x, ui
         return BEBA_PROGRAM_NONE;
     x->table = *table;
     x->stale = true; /* whatever it does to the headers */
-    beba_machine_lock(p->machine);
-    beba_machine_run(p->machine, x->packet, &r);
+    beba_machine_run(p->machine, x->worker->index, x->packet, &r);
     for (uint32_t i = 0; i < r.n_copies; i++)
         send_copy(x, p->machine, i);
-    beba_machine_unlock(p->machine);
     beba_count(&x->worker->memory->table[*table].lookups, 1);
     beba_count(&x->worker->memory->table[*table].matches, r.rule != UINT32_MAX);
     x->cookie = r.rule == UINT32_MAX ? UINT64_MAX : r.rule;
@@ -190,6 +185,8 @@ enum beba_program_way beba_datapath_run_program(struct beba_datapath_exec *x, ui
     }
     if (r.verdict == BEBA_MACHINE_DROP)
         beba_datapath_drop(x, BEBA_DP_DROP_PROGRAM);
+    else if (r.verdict == BEBA_MACHINE_BUSY)
+        beba_datapath_drop(x, BEBA_DP_DROP_BUSY);
     else
         beba_datapath_output(x, r.port, OFPCML_NO_BUFFER);
     return BEBA_PROGRAM_ENDED;
@@ -235,9 +232,7 @@ static bool show_rule(struct beba_table_program *p, uint8_t table, uint32_t i,
     };
     char name[256];
 
-    beba_machine_lock(p->machine);
     beba_machine_rule(p->machine, i, &rule);
-    beba_machine_unlock(p->machine);
     match.n = rule.n_match;
     flow.packets = rule.packets;
     flow.bytes = rule.bytes;
