@@ -1,8 +1,8 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
-"""Runs everything that checks beba: lint, three builds with their suites, clang-tidy, packages.
+"""Runs everything that checks beba: lint, builds with their suites, clang-tidy, packages.
 
-    scripts/test.py [STAGE...]      stages: lint clang gcc sanitize tidy deb; none = all
+    scripts/test.py [STAGE...]      stages: lint clang gcc sanitize thread tidy deb; none = all
 
 Every stage adds to one sum; the last line is "N passed, N failed, N skipped". Exit 1 when
 something failed, or, where the environment has CI=true, when something was skipped. Builds live in
@@ -40,6 +40,11 @@ BUILDS = {
                  "without": ["bpf", "live", "controller", "conformance"], "env": {
         "ASAN_OPTIONS": "detect_leaks=1:halt_on_error=1:detect_stack_use_after_return=1",
         "UBSAN_OPTIONS": "halt_on_error=1:print_stacktrace=1"}},
+    # What threads do with each other: only the tests of the suite "thread", and what they need.
+    "thread": {"cc": "clang", "only": "thread", "without": [],
+               "options": ["-Db_sanitize=thread", "-Db_lundef=false", "-Doptimization=1"],
+               "env": {"BEBA_TEST_PACKETS": "20000", "TSAN_OPTIONS": "halt_on_error=1:suppressions=" +
+                       os.path.join(ROOT, "tests", "thread", "suppressions")}},
 }
 
 
@@ -132,6 +137,13 @@ def count_test(entry):
     return 0, 1, 0
 
 
+def programs_of(where, suite):
+    """The programs that the tests of a suite run, as targets."""
+    tests = json.loads(run([MESON, "introspect", "--tests", where])[1])
+    return [os.path.relpath(test["cmd"][0], where) for test in tests
+            if any(name.split(":")[-1] == suite for name in test["suite"])]
+
+
 def build_and_test(total, name):
     build = BUILDS[name]
     where = os.path.join(ROOT, "build", "test-" + name)
@@ -140,6 +152,8 @@ def build_and_test(total, name):
     again = ["--reconfigure"] if os.path.exists(os.path.join(where, "build.ninja")) else []
     for cmd in ([MESON, "setup", where, *again, *FEATURES, *build["options"]],
                 ["ninja", "--quiet", "-j", JOBS, "-C", where]):
+        if cmd[0] == "ninja" and "only" in build:
+            cmd += programs_of(where, build["only"])
         status, out = run(cmd, env)
         if status:
             say(f"  FAIL {name}: {' '.join(cmd[:2])}")
@@ -152,7 +166,8 @@ def build_and_test(total, name):
         os.unlink(log)
     status, out = run([MESON, "test", "-C", where, "--no-rebuild", "--num-processes", JOBS,
                        "--timeout-multiplier", "4",
-                       *[word for suite in build["without"] for word in ("--no-suite", suite)]], env)
+                       *[word for suite in build["without"] for word in ("--no-suite", suite)],
+                       *(["--suite", build["only"]] if "only" in build else [])], env)
     mine = Sum()
     if os.path.exists(log):
         with open(log, encoding="utf-8") as lines:
@@ -212,6 +227,7 @@ STAGES = {
     "clang": lambda total: build_and_test(total, "clang"),
     "gcc": lambda total: build_and_test(total, "gcc"),
     "sanitize": lambda total: build_and_test(total, "sanitize"),
+    "thread": lambda total: build_and_test(total, "thread"),
     "tidy": tidy,
     "deb": deb,
 }

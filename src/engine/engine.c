@@ -319,10 +319,8 @@ BEBA_INLINE void prefetch_entries(const struct beba_engine *e, const struct tabl
     }
 }
 
-/* What is asked for is only a hint, so it may be read while others write. */
-__attribute__((no_sanitize("thread"))) BEBA_INLINE void
-run_batch(struct beba_engine *e, struct beba_packet *const *packets, unsigned n,
-          struct beba_result *results, bool several)
+BEBA_INLINE void run_batch(struct beba_engine *e, struct beba_packet *const *packets, unsigned n,
+                           struct beba_result *results, bool several)
 {
     struct table_keys keys[EARLY_TABLES * BEBA_BATCH];
     unsigned ahead = e->n_early > 1 ? ENTRIES_AHEAD_MORE : ENTRIES_AHEAD;

@@ -170,10 +170,114 @@ static void no_update_is_lost(void **state)
     (void)state;
 }
 
+/* Tables that refuse, evict and expire, a machine that reads another's state and is read by it, two
+ * keys, a set, values of 128 bits, events. */
+static const char busy[] =
+    "set allowed : ip4 = { 10.0.0.0/8 }\n"
+    "global last : ip6 = ::1\n"
+    "machine small {\n"
+    "    key ip.src\n"
+    "    capacity 64 when full refuse -> drop\n"
+    "    without key -> drop\n"
+    "    reg n : u32\n"
+    "    state idle_one { on ip4.src in allowed && state(pairs) == none { goto busy_one; next }\n"
+    "                     else { next } }\n"
+    "    state busy_one idle 5us -> idle_one { always { n += 1; next } }\n"
+    "}\n"
+    "machine pairs {\n"
+    "    lookup ip.dst\n"
+    "    update ip.src\n"
+    "    capacity 100 when full evict\n"
+    "    without key -> drop\n"
+    "    state none { on state(small) == busy_one { last = ip.src\n"
+    "                                               notify \"seen\" { src = ip.src }; goto met; "
+    "pass }\n"
+    "                 else { pass } }\n"
+    "    state met hard 1ms -> none { on ip.src == last { drop } else { pass } }\n"
+    "}\n";
+
+struct control {
+    pthread_t thread;
+    struct beba_engine *e;
+    uint64_t events, rounds;
+    bool stop;
+};
+
+static void *control(void *arg)
+{
+    struct beba_range range = {{0, 0x0a000000}, {0, 0x0a0000ff}};
+    uint8_t key[16] = {[10] = 0xff, [11] = 0xff, [12] = 11};
+    struct beba_flow put = {.key = key, .state = 1}, flow;
+    struct control *c = arg;
+    struct beba_error err = {0};
+    struct beba_event event;
+
+    while (!__atomic_load_n(&c->stop, __ATOMIC_ACQUIRE)) {
+        struct beba_table_stats stats;
+        uint64_t now = beba_engine_stats(c->e)->packets / WORKERS + BEBA_NS_PER_SEC;
+        uint64_t cursor = 0;
+
+        assert_int_equal(beba_engine_set_add(c->e, 0, &range, &err), 0);
+        assert_int_equal(beba_engine_set_del(c->e, 0, &range, &err), 0);
+        beba_engine_sweep(c->e, 8, now);
+        put.entered = put.used = now;
+        key[15]++;
+        put.table = (uint32_t)(c->rounds & 1);
+        beba_engine_put_flow(c->e, &put);
+        while (beba_engine_next_flow(c->e, 0, now, &cursor, &flow))
+            assert_in_range(flow.state, 0, 1);
+        beba_engine_flow_of_key(c->e, 1, key, now, &flow);
+        for (uint32_t t = 0; t < 2; t++) {
+            assert_int_equal(beba_engine_table(c->e, t, &stats), 0);
+            assert_in_range(stats.entries, 0, stats.capacity);
+        }
+        while (beba_engine_event(c->e, &event))
+            c->events += event.kind == BEBA_EVENT_NOTIFY;
+        if (++c->rounds % 64 == 0)
+            beba_engine_clear(c->e);
+    }
+    return NULL;
+}
+
+/* While workers run, a control thread changes and looks at all that there is. */
+static void control_is_in_nobodys_way(void **state)
+{
+    unsigned each = packets_each() / 4;
+    uint64_t all = (uint64_t)each * WORKERS, reasons = 0;
+    const struct beba_engine_stats *stats;
+    struct job job[WORKERS];
+    struct control c = {0};
+    struct beba_event event;
+    struct beba_error err;
+    struct fixture f;
+
+    begin(&f, busy, WORKERS);
+    assert_int_equal(beba_engine_share(f.e[0], &c.e, &err), 0);
+    assert_int_equal(pthread_create(&c.thread, NULL, control, &c), 0);
+    run_all(&f, job, 300, each);
+    __atomic_store_n(&c.stop, true, __ATOMIC_RELEASE);
+    pthread_join(c.thread, NULL);
+    while (beba_engine_event(c.e, &event))
+        c.events += event.kind == BEBA_EVENT_NOTIFY;
+    stats = beba_engine_stats(c.e);
+    assert_int_equal(stats->packets, all);
+    for (unsigned i = 0; i < BEBA_N_REASONS; i++)
+        reasons += stats->reason[i];
+    assert_int_equal(reasons, all);
+    assert_int_equal(stats->reason[BEBA_REASON_BUSY], 0);
+    assert_true(stats->reason[BEBA_REASON_FULL] > 0);
+    assert_true(c.events > 0);
+    assert_true(c.rounds > 0);
+    beba_engine_free(c.e);
+    end(&f);
+    (void)state;
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(no_update_is_lost),
+        cmocka_unit_test(control_is_in_nobodys_way),
     };
 
     return cmocka_run_group_tests_name("share", tests, NULL, NULL);
