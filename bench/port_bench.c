@@ -3,10 +3,12 @@
  *
  *     port_bench [--quick] [--json FILE]
  *
- * Three forwarders, each a process on one CPU between veth pairs of its own:
- *   beba      beba_port_recv and beba_port_send (io/port.h)
+ * Forwarders, each a process on one CPU between veth pairs of its own:
+ *   beba      beba_port_recv and beba_port_pass (io/port.h) on packet sockets
  *   recvmmsg  a bare loop of recvmmsg and sendmmsg on packet sockets
  *   ovs       Open vSwitch's user-space datapath (netdev), where it is installed
+ *   xdp       beba on AF_XDP ports
+ *   xdp_bare  a bare loop on libxdp's rings, packets moved from one to the other
  * Everything is in two network namespaces of its own: the forwarders' and that of the generator,
  * which sends as fast as it can from another CPU. Packets are counted where they arrive; rounds
  * alternate between the forwarders, figures are medians. "CPU ns" is what a packet costs the
@@ -32,13 +34,18 @@
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
+#ifdef BEBA_XDP_PORTS
+#include <xdp/libxdp.h>
+#include <xdp/xsk.h>
+#endif
 
-enum { FORWARDERS = 3, ROUNDS_MAX = 9, BATCH = 64, PINGS = 400, FRAME_MAX = 1514 };
+enum { BEBA, BARE, OVS, XDP, XDP_BARE, FORWARDERS };
+enum { ROUNDS_MAX = 9, BATCH = 64, PINGS = 400, FRAME_MAX = 1514 };
 
 struct forwarder {
     const char *name;
     pid_t pid; /* 0: not there */
-    double mpps[ROUNDS_MAX], cpu[ROUNDS_MAX], delay[ROUNDS_MAX];
+    double mpps[ROUNDS_MAX], cpu[ROUNDS_MAX], delay[ROUNDS_MAX], late[ROUNDS_MAX];
 };
 
 /* What the generator is asked, and what it answers. */
@@ -48,7 +55,7 @@ struct order {
 };
 struct answer {
     uint64_t arrived;
-    double seconds, delay; /* us */
+    double seconds, delay, late; /* us: of half and of 99 % of the packets */
 };
 
 static _Noreturn void die(const char *what)
@@ -112,6 +119,8 @@ static void forward_beba(const char *in, const char *out)
     struct beba_port *from, *to;
     struct beba_error err = {0};
 
+    if (beba_port_group_new(&opts.group))
+        _exit(1);
     if (beba_port_open(in, &opts, &from, &err) || beba_port_open(out, &opts, &to, &err)) {
         fprintf(stderr, "port_bench: %s: %s\n", err.where, err.what);
         _exit(1);
@@ -122,7 +131,7 @@ static void forward_beba(const char *in, const char *out)
 
         while ((n = beba_port_recv(from, packet, BATCH))) {
             for (unsigned i = 0; i < n; i++)
-                beba_port_send(to, 0, &packet[i]);
+                beba_port_pass(to, 0, &packet[i]);
             beba_port_flush(to);
         }
         poll(&fd, 1, -1);
@@ -155,6 +164,92 @@ static void forward_bare(const char *in, const char *out)
             sent = sendmmsg(to, msg + at, (unsigned)(n - at), MSG_DONTWAIT);
     }
 }
+
+#ifdef BEBA_XDP_PORTS
+static void forward_xdp(const char *in, const char *out)
+{
+    char from[32], to[32];
+
+    snprintf(from, sizeof(from), "xdp:%s", in);
+    snprintf(to, sizeof(to), "xdp:%s", out);
+    forward_beba(from, to);
+}
+
+enum { RING = 1024, FRAMES = 4 * RING, FRAME_SIZE = 2048 };
+
+static int silent(enum libxdp_print_level level, const char *format, va_list args)
+{
+    (void)level;
+    (void)format;
+    (void)args;
+    return 0;
+}
+
+static int silent_bpf(enum libbpf_print_level level, const char *format, va_list args)
+{
+    (void)level;
+    (void)format;
+    (void)args;
+    return 0;
+}
+
+/* From in's ring to out's, one memory for both, as libxdp's examples do it. */
+static void forward_xdp_bare(const char *in, const char *out)
+{
+    static struct xsk_ring_prod fill[2], tx[2];
+    static struct xsk_ring_cons rx[2], done[2];
+    struct xsk_umem_config memory = {
+        .fill_size = RING, .comp_size = RING, .frame_size = FRAME_SIZE};
+    struct xsk_socket_config config = {
+        .rx_size = RING, .tx_size = RING, .bind_flags = XDP_USE_NEED_WAKEUP};
+    struct xsk_socket *from, *to;
+    struct xsk_umem *umem;
+    void *area = aligned_alloc(4096, (size_t)FRAMES * FRAME_SIZE);
+    uint32_t at = 0, to_at = 0, n;
+
+    libxdp_set_print(silent);
+    libbpf_set_print(silent_bpf);
+    if (!area ||
+        xsk_umem__create(&umem, area, (size_t)FRAMES * FRAME_SIZE, &fill[0], &done[0], &memory) ||
+        xsk_socket__create(&from, in, 0, umem, &rx[0], &tx[0], &config) ||
+        xsk_socket__create_shared(&to, out, 0, umem, &rx[1], &tx[1], &fill[1], &done[1], &config))
+        _exit(1);
+    xsk_ring_prod__reserve(&fill[0], RING, &at);
+    for (uint32_t i = 0; i < RING; i++)
+        *xsk_ring_prod__fill_addr(&fill[0], at + i) = (uint64_t)i * FRAME_SIZE;
+    xsk_ring_prod__submit(&fill[0], RING);
+    for (;;) {
+        struct pollfd fd = {.fd = xsk_socket__fd(from), .events = POLLIN};
+
+        n = xsk_ring_cons__peek(&rx[0], BATCH, &at);
+        if (!n)
+            poll(&fd, 1, -1);
+        if (n && xsk_ring_prod__reserve(&tx[1], n, &to_at)) {
+            for (uint32_t i = 0; i < n; i++)
+                *xsk_ring_prod__tx_desc(&tx[1], to_at + i) =
+                    *xsk_ring_cons__rx_desc(&rx[0], at + i);
+            xsk_ring_prod__submit(&tx[1], n);
+            xsk_ring_cons__release(&rx[0], n);
+        } else {
+            xsk_ring_cons__cancel(&rx[0], n);
+        }
+        while (xsk_ring_prod__needs_wakeup(&tx[1]) &&
+               __atomic_load_n(tx[1].consumer, __ATOMIC_ACQUIRE) != *tx[1].producer &&
+               sendto(xsk_socket__fd(to), NULL, 0, MSG_DONTWAIT, NULL, 0) < 0 && errno == EAGAIN)
+            ;
+        n = xsk_ring_cons__peek(&done[1], RING, &at);
+        if (n && xsk_ring_prod__reserve(&fill[0], n, &to_at)) {
+            for (uint32_t i = 0; i < n; i++)
+                *xsk_ring_prod__fill_addr(&fill[0], to_at + i) =
+                    *xsk_ring_cons__comp_addr(&done[1], at + i) & ~(uint64_t)(FRAME_SIZE - 1);
+            xsk_ring_prod__submit(&fill[0], n);
+            xsk_ring_cons__release(&done[1], n);
+        } else {
+            xsk_ring_cons__cancel(&done[1], n);
+        }
+    }
+}
+#endif
 
 static pid_t start(void (*forward)(const char *in, const char *out), int i)
 {
@@ -294,6 +389,7 @@ static void ping(int fd, const struct order *o, struct answer *a)
     close(sink);
     qsort(us, n, sizeof(*us), compare);
     a->delay = n ? us[n / 2] : 0;
+    a->late = n ? us[n - 1 - n / 100] : 0;
 }
 
 static void generator(int socket)
@@ -383,7 +479,9 @@ static void measure(int socket, struct forwarder *f, int i, uint32_t size, uint3
     cpu = now(clock) - cpu;
     f->mpps[round] = 1e-6 * (double)a.arrived / a.seconds;
     f->cpu[round] = a.arrived ? 1e9 * cpu / (double)a.arrived : 0;
-    f->delay[round] = ask(socket, (struct order){i, size, 0}).delay;
+    a = ask(socket, (struct order){i, size, 0});
+    f->delay[round] = a.delay;
+    f->late[round] = a.late;
 }
 
 static double median(double *v, unsigned n)
@@ -395,42 +493,50 @@ static double median(double *v, unsigned n)
 static void report(struct forwarder *all, uint32_t size, unsigned rounds, FILE *json,
                    unsigned *records)
 {
-    double ovs = all[2].pid ? median(all[2].mpps, rounds) : 0;
+    static const int reference[FORWARDERS] = {[BEBA] = OVS, [XDP] = XDP_BARE};
 
     for (int i = 0; i < FORWARDERS; i++) {
         struct forwarder *f = &all[i];
-        double mpps, delay;
+        double mpps, delay, late, other = 0;
 
         if (!f->pid)
             continue;
         mpps = median(f->mpps, rounds);
         delay = median(f->delay, rounds);
-        printf("%5u  %-9s %8.3f %8.0f %9.0f\n", size, f->name, mpps, median(f->cpu, rounds), delay);
+        late = median(f->late, rounds);
+        if (reference[i] && all[reference[i]].pid)
+            other = median(all[reference[i]].mpps, rounds);
+        printf("%5u  %-9s %8.3f %8.0f %9.0f %9.0f", size, f->name, mpps, median(f->cpu, rounds),
+               delay, late);
+        if (other > 0)
+            printf("  %.2f of %s", mpps / other, all[reference[i]].name);
+        putchar('\n');
         if (!json)
             continue;
         fprintf(json,
                 "%s\n  {\"name\": \"port_forward_%u\", \"target\": \"%s\", \"flows\": null, "
                 "\"skew\": null, \"cores\": 1, \"mpps\": %.4f, \"ns_per_packet\": %.0f, ",
                 (*records)++ ? "," : "", size, f->name, mpps, 1e3 / mpps);
-        if (!i && ovs > 0)
-            fprintf(json,
-                    "\"reference\": %.4f, \"ratio\": %.3f, "
-                    "\"bar\": {\"field\": \"ratio\", \"max\": 1.0}}",
-                    ovs, ovs / mpps);
+        if (other > 0)
+            fprintf(json, "\"reference\": %.4f, \"ratio\": %.3f%s}", other, other / mpps,
+                    i == BEBA ? ", \"bar\": {\"field\": \"ratio\", \"max\": 1.0}" : "");
         else
             fputs("\"reference\": null, \"ratio\": null}", json);
         fprintf(json,
                 ",\n  {\"name\": \"port_delay_%u\", \"target\": \"%s\", \"value\": %.1f, "
-                "\"unit\": \"us\"}",
-                size, f->name, delay);
+                "\"p99\": %.1f, \"unit\": \"us\"}",
+                size, f->name, delay, late);
     }
 }
 
 int main(int argc, char **argv)
 {
     static const uint32_t sizes[] = {60, FRAME_MAX};
-    static struct forwarder all[FORWARDERS] = {
-        {.name = "beba"}, {.name = "recvmmsg"}, {.name = "ovs"}};
+    static struct forwarder all[FORWARDERS] = {[BEBA] = {.name = "beba"},
+                                               [BARE] = {.name = "recvmmsg"},
+                                               [OVS] = {.name = "ovs"},
+                                               [XDP] = {.name = "xdp"},
+                                               [XDP_BARE] = {.name = "xdp_bare"}};
     char dir[] = "/tmp/beba-port-bench-XXXXXX";
     unsigned rounds = 5, records = 0;
     uint32_t ms = 1000;
@@ -456,14 +562,18 @@ int main(int argc, char **argv)
     }
     setvbuf(stdout, NULL, _IOLBF, 0);
     socket = start_generator();
-    all[0].pid = start(forward_beba, 0);
-    all[1].pid = start(forward_bare, 1);
+    all[BEBA].pid = start(forward_beba, BEBA);
+    all[BARE].pid = start(forward_bare, BARE);
+#ifdef BEBA_XDP_PORTS
+    all[XDP].pid = start(forward_xdp, XDP);
+    all[XDP_BARE].pid = start(forward_xdp_bare, XDP_BARE);
+#endif
     if (!mkdtemp(dir))
         die(dir);
-    start_ovs(dir, &db, &all[2].pid);
-    if (!all[2].pid)
+    start_ovs(dir, &db, &all[OVS].pid);
+    if (!all[OVS].pid)
         printf("port_bench: without Open vSwitch, which is not here or does not start\n");
-    printf("bytes  forwarder     Mpps   CPU ns  delay us\n");
+    printf("bytes  forwarder     Mpps   CPU ns  p50 us    p99 us\n");
     for (size_t s = 0; s < sizeof(sizes) / sizeof(*sizes); s++) {
         for (unsigned r = 0; r < rounds; r++)
             for (int k = 0; k < FORWARDERS; k++) {

@@ -27,7 +27,7 @@ static const struct cli_option options[] = {
      .arg = "PORT[=NUMBER]",
      .complete = CLI_COMPLETE_DEVICE,
      .offset = offsetof(struct opts, ports),
-     .help = "A port: an interface's name, tap:NAME or pcap:IN,OUT. Its number in OpenFlow is the "
+     .help = "A port: an interface's name, xdp:NAME, tap:NAME or pcap:IN,OUT. Its number in OpenFlow is the "
              "next one that is free, or NUMBER. May be given several times."},
     {.name = "controller",
      .letter = 'c',

@@ -172,9 +172,11 @@ static bool apply_one(struct beba_datapath_exec *x, const struct beba_of_action 
 
 bool beba_datapath_apply(struct beba_datapath_exec *x, const struct beba_of_actions *actions)
 {
-    for (uint32_t i = 0; i < actions->n; i++)
+    for (uint32_t i = 0; i < actions->n; i++) {
+        x->last = x->ends && i + 1 == actions->n;
         if (!apply_one(x, &actions->action[i]))
             return false;
+    }
     return true;
 }
 
@@ -192,6 +194,7 @@ static bool apply_slot(struct beba_datapath_exec *x, enum beba_action_slot slot)
             set_field(x, &set->set_field[i]->set_field);
         return true;
     }
+    x->last = x->ends && slot == BEBA_SLOT_OUTPUT;
     return apply_one(x, set->slot[slot]);
 }
 

@@ -264,7 +264,7 @@ static void reader_output(void *arg, uint32_t port, uint32_t queue, const struct
 static void *read_on(void *arg)
 {
     struct reader *r = arg;
-    struct beba_datapath_sink sink = {r, reader_output, NULL, NULL};
+    struct beba_datapath_sink sink = {.arg = r, .output = reader_output};
     uint8_t frame[SAMPLE_SIZE];
     struct beba_packet p = {0}, *list[1] = {&p};
     struct beba_error err;

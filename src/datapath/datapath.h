@@ -120,6 +120,9 @@ struct beba_datapath_sink {
     void *arg;
     /* port: a real one or OFPP_LOCAL, which is up and may be sent to. */
     void (*output)(void *arg, uint32_t port, uint32_t queue, const struct beba_packet *packet);
+    /* The same, of a packet that the datapath is done with: its bytes may be taken over. NULL:
+     * output is called instead. */
+    void (*pass)(void *arg, uint32_t port, uint32_t queue, const struct beba_packet *packet);
     void (*packet_in)(void *arg, const struct beba_datapath_packet_in *in);
     void (*state_changed)(void *arg,
                           const struct beba_datapath_state_change *change); /* NULL: nobody asks */

@@ -101,7 +101,8 @@ static void on_state(void *arg, const struct beba_datapath_state_change *change)
 
 static void open_side(struct side *s, const char *name)
 {
-    const struct beba_datapath_sink sink = {s, on_output, on_packet_in, on_state};
+    const struct beba_datapath_sink sink = {
+        .arg = s, .output = on_output, .packet_in = on_packet_in, .state_changed = on_state};
     const struct beba_datapath_opts opts = {.n_workers = 1, .max_flows = 1000, .seed = 42};
     struct beba_error err;
 

@@ -38,7 +38,7 @@ static void begin(struct beba_datapath_exec *x, struct beba_datapath_worker *w,
     x->table = 0;
     x->reason = OFPR_ACTION;
     x->depth = x->level = 0;
-    x->packet_out = false;
+    x->packet_out = x->ends = x->last = false;
     x->lookup.entered = false;
     x->lookup.by = NULL;
     x->ask = NULL;
@@ -81,6 +81,7 @@ static void begin_like(const struct beba_datapath_exec *x, struct beba_datapath_
     copy->depth = x->depth;
     copy->level = x->level;
     copy->packet_out = x->packet_out;
+    copy->ends = copy->last = false;
     copy->version = x->version;
     copy->cookie = x->cookie;
     copy->in_port = x->in_port;
@@ -175,6 +176,7 @@ static bool instruct(struct beba_datapath_exec *x, const struct beba_of_instruct
         generate(x, in);
     if (in->present & BEBA_OF_METER && !beba_datapath_meter(x, in->meter))
         return false;
+    x->ends = !(in->present & (BEBA_OF_WRITE | BEBA_OF_GOTO)) && !x->set.present;
     if (in->present & BEBA_OF_APPLY && !beba_datapath_apply(x, &in->apply))
         return false;
     if (in->present & BEBA_OF_CLEAR)
@@ -266,6 +268,7 @@ void beba_datapath_pipeline(struct beba_datapath_exec *x, uint8_t table)
             continue;
         }
         if (e->kind == BEBA_ENTRY_OUTPUT && !x->set.present) {
+            x->last = true;
             beba_datapath_output(x, e->arg, 0);
             return;
         }
@@ -277,6 +280,7 @@ void beba_datapath_pipeline(struct beba_datapath_exec *x, uint8_t table)
             break;
         table = e->rule->instructions.table;
     }
+    x->ends = true;
     beba_datapath_apply_set(x);
     if (!x->went)
         beba_datapath_drop(x, BEBA_DP_DROP_ACTION);

@@ -43,6 +43,8 @@ struct beba_datapath_exec {
     uint8_t depth;    /* of groups that led to groups */
     uint8_t level;    /* of copies: whose frame the packet is in */
     bool packet_out;  /* OFPP_TABLE is there to go to */
+    bool ends;        /* with the actions being applied */
+    bool last;        /* nobody needs the packet after the next output */
     uint64_t version; /* of the tables, as the packet sees them */
     uint64_t cookie;  /* of the entry that matched; of a packet-out ~0 */
     uint32_t in_port;

@@ -144,7 +144,16 @@ static bool may_send(const struct beba_datapath_port *port)
     return port && port->up && !(port->config & (OFPPC_PORT_DOWN | OFPPC_NO_FWD));
 }
 
-static void send(struct beba_datapath_exec *x, const struct beba_datapath_port *port)
+static void give(const struct beba_datapath_sink *sink, const struct beba_datapath_port *port,
+                 const struct beba_packet *p, bool last)
+{
+    if (last && sink->pass)
+        sink->pass(sink->arg, port->port, p->queue, p);
+    else
+        sink->output(sink->arg, port->port, p->queue, p);
+}
+
+static void send(struct beba_datapath_exec *x, const struct beba_datapath_port *port, bool last)
 {
     if (!may_send(port)) {
         beba_datapath_drop(x, BEBA_DP_DROP_PORT);
@@ -153,7 +162,7 @@ static void send(struct beba_datapath_exec *x, const struct beba_datapath_port *
     if (!beba_datapath_may_copy(x))
         return;
     x->went = true;
-    x->worker->sink.output(x->worker->sink.arg, port->port, x->packet->queue, x->packet);
+    give(&x->worker->sink, port, x->packet, last);
 }
 
 bool beba_datapath_send(struct beba_datapath_worker *w, struct beba_packet *p, uint32_t port)
@@ -162,7 +171,7 @@ bool beba_datapath_send(struct beba_datapath_worker *w, struct beba_packet *p, u
 
     if (port == p->in_port || !may_send(to))
         return false;
-    w->sink.output(w->sink.arg, to->port, p->queue, p);
+    give(&w->sink, to, p, true);
     return true;
 }
 
@@ -176,7 +185,7 @@ static void flood(struct beba_datapath_exec *x)
         const struct beba_datapath_port *port = &ports->port[i];
         if (port->port == x->in_port || port->port == OFPP_LOCAL || !may_send(port))
             continue;
-        send(x, port);
+        send(x, port, false);
         any = true;
     }
     if (!any)
@@ -201,6 +210,9 @@ static void to_tables(struct beba_datapath_exec *x)
 
 void beba_datapath_output(struct beba_datapath_exec *x, uint32_t port, uint16_t max_len)
 {
+    bool last = x->last;
+
+    x->last = false;
     switch (port) {
     case OFPP_FLOOD:
     case OFPP_ALL:
@@ -214,10 +226,10 @@ void beba_datapath_output(struct beba_datapath_exec *x, uint32_t port, uint16_t 
         to_tables(x);
         return;
     case OFPP_IN_PORT:
-        send(x, beba_datapath_port(x->dp, x->in_port));
+        send(x, beba_datapath_port(x->dp, x->in_port), last);
         return;
     default:
         /* Back where it came from a packet goes by IN_PORT only. */
-        send(x, port == x->in_port ? NULL : beba_datapath_port(x->dp, port));
+        send(x, port == x->in_port ? NULL : beba_datapath_port(x->dp, port), last);
     }
 }

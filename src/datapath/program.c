@@ -183,6 +183,7 @@ enum beba_program_way beba_datapath_run_program(struct beba_datapath_exec *x, ui
         *table = p->next;
         return BEBA_PROGRAM_GOES_ON;
     }
+    x->last = true;
     if (r.verdict == BEBA_MACHINE_DROP)
         beba_datapath_drop(x, BEBA_DP_DROP_PROGRAM);
     else if (r.verdict == BEBA_MACHINE_BUSY)

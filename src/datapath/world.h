@@ -156,7 +156,8 @@ static inline void world_port(struct world *w, uint32_t port, uint32_t config, b
 /* Ports 1 to 4 and LOCAL. */
 static inline void world_open_with(struct world *w, const struct beba_datapath_opts *opts)
 {
-    struct beba_datapath_sink sink = {w, world_output, world_packet_in, NULL};
+    struct beba_datapath_sink sink = {
+        .arg = w, .output = world_output, .packet_in = world_packet_in};
     struct beba_error err;
 
     memset(w, 0, sizeof(*w));

@@ -209,6 +209,21 @@ void beba_ports_retry(struct beba_ports *ports)
 
 /* --- adding and removing -------------------------------------------------------------------- */
 
+/* Options whose values are numbers, of any kind of port. */
+static const char *const numeric[] = {"ring", "busy-poll"};
+
+/* The text's last word is such an option, and its value no port's number. */
+static bool is_option(const char *word, const char *equal)
+{
+    for (size_t i = 0; i < sizeof(numeric) / sizeof(*numeric); i++) {
+        size_t n = strlen(numeric[i]);
+
+        if ((size_t)(equal - word) == n && !strncmp(word, numeric[i], n))
+            return true;
+    }
+    return false;
+}
+
 /* "veth1=3": splits the number off; an option's value ("ring=64") is none. */
 static int split_number(const char *text, char *description, size_t size, uint32_t *number,
                         struct beba_error *err)
@@ -219,7 +234,7 @@ static int split_number(const char *text, char *description, size_t size, uint32
 
     *number = 0;
     if (equal && equal[1] && strspn(equal + 1, "0123456789") == strlen(equal + 1) &&
-        !(comma && comma < equal && !strncmp(comma + 1, "ring", (size_t)(equal - comma - 1)))) {
+        !(comma && comma < equal && is_option(comma + 1, equal))) {
         unsigned long v = strtoul(equal + 1, &end, 10);
 
         if (!v || v > NUMBER_MAX)
@@ -238,11 +253,14 @@ static int split_number(const char *text, char *description, size_t size, uint32
 /* The name of the interface, or of the capture's file. */
 static void name_of(const char *description, char *out, size_t size)
 {
+    static const char *const kinds[] = {"packet:", "xdp:", "tap:", "pcap:"};
     const char *start = description, *p;
     size_t n;
 
-    if (!strncmp(start, "packet:", 7) || !strncmp(start, "tap:", 4) || !strncmp(start, "pcap:", 5))
-        start = strchr(start, ':') + 1;
+    for (size_t i = 0; i < sizeof(kinds) / sizeof(*kinds); i++) {
+        if (!strncmp(start, kinds[i], strlen(kinds[i])))
+            start += strlen(kinds[i]);
+    }
     n = strcspn(start, ",");
     if (!strncmp(description, "pcap:", 5)) {
         if (!n && start[0] == ',')
@@ -291,6 +309,7 @@ static int add(struct beba_ports *ports, const char *description, uint32_t numbe
                struct beba_error *err)
 {
     struct beba_swport *p;
+    const char *about;
     unsigned n = 0;
     int r;
 
@@ -317,7 +336,9 @@ static int add(struct beba_ports *ports, const char *description, uint32_t numbe
         unlink_port(ports, p);
         return r;
     }
-    beba_log(ports->opts.log, BEBA_LOG_INFO, "port %u is %s", number, p->description);
+    about = beba_workers_port_about(ports->opts.workers, number);
+    beba_log(ports->opts.log, BEBA_LOG_INFO, "port %u is %s%s%s", number, p->description,
+             *about ? ": " : "", about);
     return 0;
 }
 

@@ -101,6 +101,17 @@ static void on_output(void *arg, uint32_t port, uint32_t queue, const struct beb
     beba_port_send(w->port[i - 1].io, queue, packet);
 }
 
+static void on_pass(void *arg, uint32_t port, uint32_t queue, const struct beba_packet *packet)
+{
+    struct worker *w = arg;
+    unsigned i = w->index_of[number_index(port)];
+
+    if (!i)
+        return;
+    w->port[i - 1].touched = true;
+    beba_port_pass(w->port[i - 1].io, queue, packet);
+}
+
 /* Packet-ins at the rate agreed. */
 static bool may_tell(struct worker *w, uint64_t now)
 {
@@ -408,6 +419,13 @@ static struct beba_port *find_port(struct worker *w, uint32_t number)
     return i ? w->port[i - 1].io : NULL;
 }
 
+const char *beba_workers_port_about(struct beba_workers *ws, uint32_t number)
+{
+    struct beba_port *io = find_port(&ws->worker[0], number);
+
+    return io ? beba_port_about(io) : "";
+}
+
 bool beba_workers_port_counters(struct beba_workers *ws, uint32_t number,
                                 struct beba_port_counters *out)
 {
@@ -526,6 +544,7 @@ static int start(struct beba_workers *ws, unsigned i, struct beba_error *err)
     struct worker *w = &ws->worker[i];
     struct beba_datapath_sink sink = {.arg = w,
                                       .output = on_output,
+                                      .pass = on_pass,
                                       .packet_in = on_packet_in,
                                       .state_changed =
                                           ws->opts.state_changes ? on_state_changed : NULL};

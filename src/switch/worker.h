@@ -33,6 +33,8 @@ void beba_workers_free(struct beba_workers *ws);
 int beba_workers_port_add(struct beba_workers *ws, uint32_t number, const char *description,
                           struct beba_error *err);
 void beba_workers_port_del(struct beba_workers *ws, uint32_t number);
+/* How its interface is driven (io/port.h). */
+const char *beba_workers_port_about(struct beba_workers *ws, uint32_t number);
 /* Sums over the threads; false when there is no such port. */
 bool beba_workers_port_counters(struct beba_workers *ws, uint32_t number,
                                 struct beba_port_counters *out);

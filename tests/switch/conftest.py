@@ -99,8 +99,10 @@ class Switch:
         self.log_path = str(tmp_path / "switch.log")
         self.process = None
 
-    def start(self, *args, ports=True):
-        options = [x for i in range(len(self.hosts)) for x in ("-p", f"v{i + 1}")] if ports else []
+    def start(self, *args, ports=True, kind=""):
+        """kind: "xdp:" and the like, of all ports."""
+        options = [x for i in range(len(self.hosts)) for x in ("-p", f"{kind}v{i + 1}")]
+        options = options if ports else []
         with open(self.log_path, "ab") as log:
             self.process = self.s.spawn(
                 live.BEBA, "switch", *options, "--control", self.socket, "-c", "ptcp:6653",
