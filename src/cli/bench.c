@@ -2,17 +2,25 @@
 /* beba bench: the speed of a program on this machine. */
 #include "cli/cli.h"
 #include "cli/commands.h"
+#include "native/native.h"
 #include "engine/bench.h"
 
 #include <stdlib.h>
 #include <string.h>
 
 /* What runs the program, and what makes it of an interpreter. */
-#define ENGINES "interp"
+#define ENGINES "interp or native"
+enum { NATIVE = 1 };
+static int use_native(void *arg, struct beba_engine *e, struct beba_error *err)
+{
+    int rc = beba_engine_use(e, beba_native_code(arg));
+
+    return rc ? beba_error_set(err, rc, "cannot use the native code") : 0;
+}
 static const struct {
     const char *name;
     int (*prepare)(void *arg, struct beba_engine *e, struct beba_error *err);
-} engines[] = {{"interp", NULL}};
+} engines[] = {{"interp", NULL}, {"native", use_native}};
 
 struct opts {
     const char *flows, *skew, *new_flows, *cores, *engine, *seconds;
@@ -261,8 +269,8 @@ static int measure_one(const struct beba_pipeline *p, const struct beba_bench_op
     return CLI_OK;
 }
 
-static int measure(const struct beba_pipeline *p, const struct plan *plan, const struct opts *o,
-                   json_t *list)
+static int measure(const struct beba_pipeline *p, struct beba_native_module *native,
+                   const struct plan *plan, const struct opts *o, json_t *list)
 {
     const struct list *const axis[] = {&plan->flows, &plan->skew, &plan->new_flows, &plan->cores,
                                        &plan->engine};
@@ -278,6 +286,7 @@ static int measure(const struct beba_pipeline *p, const struct plan *plan, const
                                        .new_flows = plan->new_flows.value[at[2]],
                                        .cores = (unsigned)plan->cores.value[at[3]],
                                        .prepare = engines[engine].prepare,
+                                       .arg = native,
                                        .seconds = plan->seconds,
                                        .latency = o->latency,
                                        .seed = o->seed.value};
@@ -291,10 +300,28 @@ static int measure(const struct beba_pipeline *p, const struct plan *plan, const
     return CLI_OK;
 }
 
+/* The code, where the native engine is among those to measure: for several cores, if any is. */
+static int open_native(const struct cli_program *p, const struct plan *plan, const char *path,
+                       struct beba_native_module **out)
+{
+    struct beba_native_opts opts = {.file = path, .sources = &p->program->sources};
+    struct beba_error err = {0};
+    bool wanted = false;
+
+    for (unsigned i = 0; i < plan->engine.n; i++)
+        wanted |= (unsigned)plan->engine.value[i] == NATIVE;
+    for (unsigned i = 0; i < plan->cores.n; i++)
+        opts.workers |= plan->cores.value[i] > 1;
+    if (!wanted)
+        return CLI_OK;
+    return beba_native_new(p->program->pipeline, &opts, out, &err) ? cli_fail(&err) : CLI_OK;
+}
+
 static int run(const struct cli_call *call)
 {
     const struct opts *o = call->opts;
     struct plan plan = {0};
+    struct beba_native_module *native = NULL;
     struct cli_program p = {0};
     json_t *list = json_array();
     int rc;
@@ -304,11 +331,14 @@ static int run(const struct cli_call *call)
     if (!rc)
         rc = cli_load(call->operand[0], true, &p);
     if (!rc)
-        rc = measure(p.program->pipeline, &plan, o, list);
+        rc = open_native(&p, &plan, call->operand[0], &native);
+    if (!rc)
+        rc = measure(p.program->pipeline, native, &plan, o, list);
     if (!rc && o->json)
         rc = cli_print_json(stdout, json_pack("{s:o, s:O}", "program",
                                               cli_json_text(call->operand[0]), "results", list));
     json_decref(list);
+    beba_native_free(native);
     cli_program_free(&p);
     return rc;
 }

@@ -9,7 +9,7 @@
 #include <unistd.h>
 
 struct opts {
-    const char *target, *output;
+    const char *target, *output, *march;
     bool emit_c, fine, json, text;
     struct cli_export export;
 };
@@ -19,9 +19,10 @@ static const struct cli_option options[] = {
      .letter = 't',
      .kind = CLI_STRING,
      .arg = "TARGET",
-     .choices = "xdp|tc|openflow",
+     .choices = "xdp|tc|native|openflow",
      .offset = offsetof(struct opts, target),
-     .help = "What the object is for: xdp (default), tc or openflow."},
+     .help = "What the object is for: xdp (default), tc, native (this kind of CPU, for --engine "
+             "native --object FILE) or openflow."},
     {.name = "output",
      .letter = 'o',
      .kind = CLI_STRING,
@@ -39,6 +40,12 @@ static const struct cli_option options[] = {
      .offset = offsetof(struct opts, fine),
      .help = "In smaller pieces, for a program that the kernel's verifier finds too large; slower. "
              "'beba attach' does that by itself where clang is."},
+    {.name = "march",
+     .kind = CLI_STRING,
+     .arg = "CPU",
+     .offset = offsetof(struct opts, march),
+     .help = "Native: the CPU to compile for, as the C compiler names it; native is this one. "
+             "Without it, one that nearly all of its kind can do."},
     {.name = "text",
      .kind = CLI_FLAG,
      .offset = offsetof(struct opts, text),
@@ -118,17 +125,25 @@ static int run(const struct cli_call *call)
     struct cli_object object;
     struct beba_error err = {0};
     char name[256];
+    bool native;
     int rc;
 
     cli.json = o->json;
     if (o->emit_c && o->json && !o->output)
         return cli_usage("--emit-c with --json needs -o FILE");
     if (!strcmp(target, "openflow"))
-        return o->emit_c ? cli_usage("--emit-c is for the kernel's targets") : messages(o, path);
+        return o->emit_c ? cli_usage("--emit-c is for the kernel's targets and native")
+                         : messages(o, path);
+    native = !strcmp(target, "native");
+    if (o->march && !native)
+        return cli_usage("--march is for --target native");
     if (o->text || o->export.pass || o->export.table.given || o->export.ports.given)
         return cli_usage("--text, --pass, --table and --ports are for --target openflow");
     object = (struct cli_object){.fine = o->fine};
-    rc = cli_object_open(path, (enum beba_target)beba_target_find(target), o->emit_c, &object);
+    if (native)
+        rc = cli_object_native(path, o->march, o->emit_c, &object);
+    else
+        rc = cli_object_open(path, (enum beba_target)beba_target_find(target), o->emit_c, &object);
     if (!rc && !object.compiled)
         rc = cli_fail_with("%s is an object already", path);
     if (!rc && o->emit_c && (!o->output || !strcmp(o->output, "-"))) {
@@ -137,7 +152,10 @@ static int run(const struct cli_call *call)
     }
     if (rc)
         goto out;
-    snprintf(name, sizeof(name), "%s.%s.o", object.program->pipeline->name, target);
+    snprintf(name, sizeof(name), "%s.%s", object.program->pipeline->name,
+             native                  ? "so"
+             : !strcmp(target, "tc") ? "tc.o"
+                                     : "xdp.o");
     if (cli_write_file(o->output ? o->output : name, object.bytes, object.size, &err))
         rc = cli_fail(&err);
     else

@@ -2,6 +2,7 @@
 #include "cli/object.h"
 
 #include "lang/lang.h"
+#include "native/native.h"
 #include "state/ft_core.h"
 
 #include <errno.h>
@@ -125,6 +126,35 @@ static int compile(const char *path, struct cli_object *o, bool emit_c)
     o->bytes = c.s;
     o->size = c.len;
     return CLI_OK;
+}
+
+static const char *usual_march(void)
+{
+#ifdef __x86_64__
+    return "x86-64-v2";
+#else
+    return "";
+#endif
+}
+
+int cli_object_native(const char *path, const char *march, bool emit_c, struct cli_object *out)
+{
+    struct beba_native_opts opts = {.file = path, .cc.march = march ? march : usual_march()};
+    struct beba_error err = {0};
+    struct cli_program p = {0};
+    int rc;
+
+    *out = (struct cli_object){.target = BEBA_TARGET_NATIVE, .compiled = true};
+    rc = cli_load(path, true, &p);
+    out->program = p.program;
+    beba_diags_free(&p.diags);
+    if (rc)
+        return rc;
+    if (emit_c)
+        return compile(path, out, true);
+    opts.sources = &out->program->sources;
+    rc = beba_native_compile(out->program->pipeline, &opts, &out->bytes, &out->size, &err);
+    return rc ? cli_fail(&err) : CLI_OK;
 }
 
 static int read_object(struct cli_object *o)

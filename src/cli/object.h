@@ -20,6 +20,8 @@ struct cli_object {
  * of the object. out->fine: see there; the rest of it is set. 0, or an exit code after messages.
  * Free it in every case. */
 int cli_object_open(const char *path, enum beba_target target, bool emit_c, struct cli_object *out);
+/* The same for the CPU: march is of struct beba_cc_opts. */
+int cli_object_native(const char *path, const char *march, bool emit_c, struct cli_object *out);
 void cli_object_free(struct cli_object *o);
 /* Compiles the same program in smaller pieces: for one that the kernel finds too large. False when
  * it is in such pieces already, or cannot be compiled; *o is then as it was. */

@@ -67,12 +67,11 @@ static const struct cli_option options[] = {
      .arg = "N",
      .offset = offsetof(struct run_opts, limit),
      .help = "Stop after N packets."},
-    {.name = "engine",
-     .kind = CLI_STRING,
-     .arg = "ENGINE",
-     .choices = "interp|native",
-     .offset = offsetof(struct run_opts, engine),
-     .help = "What runs the program: interp, the interpreter, is what this build has."},
+    CLI_NATIVE_ENGINE(struct run_opts, native,
+                      "What runs the program: interp, the interpreter (default), or native: "
+                      "compiled for this machine by its C compiler, and where that cannot be, the "
+                      "interpreter after all."),
+    CLI_NATIVE_OBJECT(struct run_opts, native),
     {.name = "seed",
      .kind = CLI_NUMBER,
      .arg = "N",
@@ -419,9 +418,6 @@ static int check_opts(const struct run_opts *o)
 
     if (!o->read)
         return cli_usage("no capture to run on: give -r CAPTURE");
-    if (o->engine && !strcmp(o->engine, "native"))
-        return cli_fail_with("this build has no native engine, only the interpreter: leave out "
-                             "--engine or give --engine interp");
     for (size_t i = 0; i < sizeof(out) / sizeof(*out); i++) {
         standard += out[i] && !strcmp(out[i], "-");
         for (size_t k = 0; k < i; k++) {
@@ -502,8 +498,13 @@ static int run_program(struct run *r)
         beba_error_where(&err, "%s", r->o->state);
         return cli_fail(&err);
     }
+    rc = cli_native_open(&r->o->native, r->program, r->path, true, &r->native);
+    if (rc)
+        return rc;
     if (beba_engine_new(r->p, &opts, &r->engine, &err))
         return cli_fail(&err);
+    if (r->native && beba_engine_use(r->engine, beba_native_code(r->native)))
+        return cli_fail_with("out of memory");
     rc = open_files(r, &files);
     if (rc) {
         close_files(&files, rc);
@@ -553,6 +554,7 @@ static int run(const struct cli_call *call)
 out:
     json_decref(r.json);
     beba_engine_free(r.engine);
+    beba_native_free(r.native);
     cli_program_free(&p);
     return rc;
 }

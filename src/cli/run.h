@@ -5,9 +5,11 @@
 #define BEBA_CLI_RUN_H
 
 #include "cli/cli.h"
+#include "cli/native.h"
 
 struct run_opts {
-    const char *read, *write, *mirrors, *dropped, *flows, *engine, *state;
+    const char *read, *write, *mirrors, *dropped, *flows, *state;
+    struct cli_native_opts native;
     struct cli_number seed, limit;
     bool trace, events, json, quiet;
 };
@@ -18,6 +20,7 @@ struct run {
     const struct beba_program *program;
     const struct beba_pipeline *p;
     struct beba_engine *engine;
+    struct beba_native_module *native; /* NULL: the interpreter runs it */
     FILE *text;   /* where results go: standard output, unless packets go there */
     json_t *json; /* the result with --json, else NULL */
     uint64_t packets, bytes;

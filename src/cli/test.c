@@ -2,12 +2,14 @@
 /* beba test: runs the tests inside programs and measures what they covered. */
 #include "cli/cli.h"
 #include "cli/commands.h"
+#include "cli/native.h"
 #include "engine/tests.h"
 
 #include <limits.h>
 
 struct opts {
     struct cli_number min_coverage;
+    struct cli_native_opts native;
     bool verbose, json;
 };
 
@@ -18,6 +20,10 @@ static const struct cli_option options[] = {
      .arg = "PERCENT",
      .offset = offsetof(struct opts, min_coverage),
      .help = "Fail when the tests reach less than PERCENT of a program's states and rules."},
+    CLI_NATIVE_ENGINE(struct opts, native,
+                      "What runs the program: interp, the interpreter (default), or native: "
+                      "compiled for this machine, beside the interpreter, and a test fails where "
+                      "they differ."),
     {.name = "verbose",
      .letter = 'v',
      .kind = CLI_FLAG,
@@ -166,6 +172,7 @@ static int report(const struct beba_program *p, const struct beba_test_report *r
 static int test_one(const char *path, const struct opts *o, json_t *files, struct totals *totals)
 {
     struct cli_program p;
+    struct beba_native_module *native = NULL;
     struct beba_test_report r = {0};
     struct beba_error err = {0};
     json_t *file = json_object();
@@ -177,8 +184,10 @@ static int test_one(const char *path, const struct opts *o, json_t *files, struc
     json_object_set_new(file, "file", cli_json_text(path));
     if (rc && p.program)
         json_object_set_new(file, "diagnostics", cli_json_diags(&p.diags, &p.program->sources));
+    if (!rc)
+        rc = cli_native_open(&o->native, p.program, path, false, &native);
     if (!rc) {
-        rc = beba_tests_run(p.program, &r, &err);
+        rc = beba_tests_run_code(p.program, native ? beba_native_code(native) : NULL, &r, &err);
         if (rc) {
             rc = cli_fail(&err);
             json_object_set_new(file, "error", cli_json_error(&err));
@@ -192,6 +201,7 @@ static int test_one(const char *path, const struct opts *o, json_t *files, struc
     cli.json = had_json;
     json_object_set_new(file, "ok", json_boolean(!rc));
     json_array_append_new(files, file);
+    beba_native_free(native);
     cli_program_free(&p);
     return rc;
 }

@@ -26,6 +26,8 @@ struct beba_emit_opts {
      * each group of a few rules and each field that is read is a function, each machine a program
      * as far as there may be so many. Slower. */
     bool fine;
+    bool workers;    /* native: several threads run it at once */
+    const char *prefix; /* native: of names, where several programs are in one C; NULL: one is */
     bool no_control; /* without beba_control: only packets change flows, and clang is done sooner */
 };
 
@@ -33,6 +35,11 @@ struct beba_emit_opts {
  * -E2BIG. */
 int beba_emit_c(const struct beba_pipeline *p, enum beba_target target,
                 const struct beba_emit_opts *opts, struct beba_strbuf *out, struct beba_error *err);
+
+/* Target native: what the C is made of, as a number: of the program, and of what it includes, so
+ * that an object of another program, or of another beba, is known. */
+int beba_emit_native_source(const struct beba_pipeline *p, bool workers, uint64_t *out,
+                            struct beba_error *err);
 
 /* Emits and compiles to an ELF object in memory (free() it). -ENOENT: no clang, with what to
  * install; -EIO: clang failed, with its first message at the program's line. */

@@ -127,7 +127,8 @@ const char *beba_emit_reg_name(struct emit *e, const struct beba_table *t, uint3
 
 const char *beba_emit_global_name(struct emit *e, uint32_t i)
 {
-    return beba_arena_printf(&e->arena, "g_%s", beba_emit_name(e, e->p->global[i].name, "", i));
+    return beba_arena_printf(&e->arena, e->native ? "g_%s[0]" : "g_%s",
+                             beba_emit_name(e, e->p->global[i].name, "", i));
 }
 
 const char *beba_emit_array_name(struct emit *e, uint32_t i)
@@ -277,7 +278,8 @@ static void in_set(struct emit *e, const struct beba_expr *x)
         beba_emit(e, "beba_in_bits(shared->set_%" PRIu32 ", ", x->id);
         beba_emit_value(e, x->arg[0]);
     } else {
-        beba_emit(e, "beba_in_set(&set_%" PRIu32 ", %u, ", x->id, width);
+        beba_emit(e, "beba_in_set(%sset_%" PRIu32 ", %u, ", e->native ? "shared->" : "&", x->id,
+                  width);
         beba_emit_wide(e, x->arg[0]);
     }
     beba_emit(e, ")");

@@ -146,6 +146,7 @@ static void chunks(const struct emit *e, struct table_facts *f, const uint32_t *
 
     for (uint32_t i = 0; i < n_rules; i++)
         all += weight[i];
+    f->weight = all;
     f->n_chunks = n_rules > RULES_INLINE || all > WEIGHT_INLINE || (e->opts->fine && n_rules);
 }
 
@@ -159,6 +160,8 @@ static int table_facts(struct emit *e, uint32_t i, struct beba_error *err)
     if (!weight)
         return beba_error_set(err, -ENOMEM, "out of memory");
     f->name = beba_emit_name(e, t->name, "table", i);
+    if (e->opts->prefix)
+        f->name = beba_arena_printf(&e->arena, "%s%s", e->opts->prefix, f->name);
     f->keyed = t->lookup.kind != BEBA_KEY_NONE;
     f->steps = f->keyed ? chain_length(t) : 0;
     f->timed = f->steps > 0;
@@ -196,6 +199,61 @@ static bool is_alone(const struct emit *e)
            e->facts[0].frame_size <= beba_emit_frame_most(e);
 }
 
+/* True when a rule of the table changes the packet, or what comes with it. */
+static bool changes(const struct beba_body *body)
+{
+    for (uint32_t i = 0; i < body->n; i++) {
+        const struct beba_stmt *s = &body->stmt[i];
+
+        if ((s->kind >= BEBA_STMT_PUSH_VLAN && s->kind <= BEBA_STMT_SWAP) ||
+            (s->kind == BEBA_STMT_ASSIGN && s->lvalue == BEBA_LV_FIELD) || changes(&s->then) ||
+            changes(&s->otherwise))
+            return true;
+    }
+    return false;
+}
+
+/* The first early table that takes the same key. */
+static uint32_t twin_of(const struct emit *e, uint32_t i)
+{
+    const struct beba_table *t = &e->p->table[i];
+
+    for (uint32_t k = 0; k < i; k++) {
+        const struct beba_table *other = &e->p->table[k];
+
+        if (e->facts[k].early && !t->two_keys && !other->two_keys &&
+            other->lookup.kind == t->lookup.kind && other->lookup.n_fields == t->lookup.n_fields &&
+            !memcmp(other->lookup.field, t->lookup.field,
+                    t->lookup.n_fields * sizeof(*t->lookup.field)))
+            return k;
+    }
+    return i;
+}
+
+/* Which keys can be taken at first, and how much may be copied for each kind of packet. */
+static void native_facts(struct emit *e)
+{
+    uint32_t weight = 0, n = 0;
+    bool changed = false, chunks = false;
+
+    e->n_groups = 1;
+    for (uint32_t i = 0; i < e->p->n_tables; i++) {
+        const struct beba_table *t = &e->p->table[i];
+        struct table_facts *f = &e->facts[i];
+
+        f->early = f->keyed && !changed && n < EARLY_MOST;
+        f->twin = f->early ? twin_of(e, i) : i;
+        n += f->early;
+        weight += f->weight;
+        chunks |= f->n_chunks != 0;
+        for (uint32_t r = 0; r < t->n_rules; r++)
+            changed |= changes(&t->rule[r].body);
+    }
+    e->inlined = !e->edits && !chunks && weight <= WEIGHT_KINDS;
+    e->global = !e->inlined;
+    e->shares = e->p->n_globals || e->p->n_arrays || e->p->n_sets;
+}
+
 int beba_emit_facts(struct emit *e, struct beba_error *err)
 {
     int rc = 0;
@@ -206,8 +264,11 @@ int beba_emit_facts(struct emit *e, struct beba_error *err)
     e->shortest = UINT64_MAX;
     for (uint32_t i = 0; i < e->p->n_tables && !rc; i++)
         rc = table_facts(e, i, err);
-    if (!rc)
-        rc = beba_emit_groups(e, err);
+    if (!rc && e->native)
+        native_facts(e);
+    if (rc || e->native)
+        return rc;
+    rc = beba_emit_groups(e, err);
     e->global = e->opts->fine || e->p->n_tables > 1 || (e->p->n_tables && e->facts[0].n_chunks);
     e->shares = e->p->n_globals || e->p->n_arrays;
     for (uint32_t i = 0; i < e->p->n_sets; i++)

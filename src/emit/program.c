@@ -552,11 +552,16 @@ int beba_emit_c(const struct beba_pipeline *p, enum beba_target target,
     struct emit e = {.p = p, .target = target, .opts = opts ? opts : &none, .out = out, .line = 1};
     int rc;
 
-    if (target != BEBA_TARGET_XDP && target != BEBA_TARGET_TC)
+    e.native = target == BEBA_TARGET_NATIVE;
+    if (target != BEBA_TARGET_XDP && target != BEBA_TARGET_TC && !e.native)
         return beba_error_set(err, -ENOTSUP, "no C is written for target %s",
                               beba_target_name(target));
     e.source = (struct beba_source){e.opts->file, e.opts->text, e.opts->text_size};
     e.own = (struct beba_sources){.source = &e.source, .n = e.opts->text && e.opts->file};
+    if (e.native) {
+        rc = beba_emit_native(&e, err);
+        goto out;
+    }
     rc = unsupported(&e, err);
     if (!rc)
         rc = beba_object_layout(p, &e.arena, &e.layout, err);
@@ -566,6 +571,7 @@ int beba_emit_c(const struct beba_pipeline *p, enum beba_target target,
         program(&e);
     if (!rc && out->failed)
         rc = beba_error_set(err, -ENOMEM, "out of memory");
+out:
     beba_arena_free(&e.arena);
     return rc;
 }

@@ -224,9 +224,9 @@ void beba_emit_chunks(struct emit *e)
         beba_emit_line(e, "/* Rules %" PRIu32 " to %" PRIu32 " of machine %s. */", e->t->rule[i].id,
                        e->t->rule[end - 1].id, facts->name);
         beba_emit_line(e,
-                       "__attribute__((noinline)) int rules_%s_%" PRIu32
+                       "%s__attribute__((noinline)) int rules_%s_%" PRIu32
                        "(beba_ctx *ctx, struct beba_run *x, struct frame_%s *f)",
-                       facts->name, n, facts->name);
+                       e->native ? "static " : "", facts->name, n, facts->name);
         beba_emit_line(e, "{");
         e->indent++;
         beba_emit_line(e, "ENTER;");

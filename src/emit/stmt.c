@@ -59,9 +59,15 @@ static void combine_shared(struct emit *e, const char *at, unsigned size, unsign
         [BEBA_OR] = "__sync_fetch_and_or",
         [BEBA_XOR] = "__sync_fetch_and_xor",
     };
-    const char *type = size == 4 ? "uint32_t" : "uint64_t";
+    const char *type = size == 1   ? "uint8_t"
+                       : size == 2 ? "uint16_t"
+                       : size == 4 ? "uint32_t"
+                                   : "uint64_t";
 
-    if (assign == BEBA_SET)
+    if (e->native && !e->opts->workers && assign != BEBA_SET)
+        beba_emit_line(e, "*%s = (%s)((*%s %s v) & 0x%" PRIx64 "ull);", at, type, at,
+                       beba_emit_combine(assign), beba_mask64(width));
+    else if (assign == BEBA_SET)
         beba_emit_line(e, "*%s = (%s)(v & 0x%" PRIx64 "ull);", at, type, beba_mask64(width));
     else if (width == size * 8)
         beba_emit_line(e, "%s(%s, (%s)%sv);", functions[assign], at, type,

@@ -68,6 +68,8 @@ static void frame_type(struct emit *e, uint32_t i)
         if (t->two_keys)
             beba_emit_line(e, "    uint64_t update_hash;");
     }
+    if (e->native && facts->keyed && facts->n_chunks)
+        beba_emit_line(e, "    struct keys_%s *k;", facts->name);
     if (t->n_regs) {
         beba_emit_line(e, "    struct regs_%s regs;", facts->name);
         if (t->two_keys)
@@ -164,12 +166,14 @@ static void observe(struct emit *e, const char *key, const char *lookup)
 {
     const struct table_facts *facts = &e->facts[e->ti];
 
-    beba_emit_line(e, "if (__builtin_expect(x->sampled, 0) && held.entry)");
-    beba_emit_line(e,
-                   "    beba_sample_entry(x, &cpu->head, %" PRIu32 ", held.entry, %" PRIu32
-                   ", SHAPE_%s.regs_at, SHAPE_%s.regs_size, %s);",
-                   e->ti, e->t->lookup.size, facts->name, facts->name,
-                   strcmp(lookup, "true") ? "true" : "false");
+    if (!e->native) {
+        beba_emit_line(e, "if (__builtin_expect(x->sampled, 0) && held.entry)");
+        beba_emit_line(e,
+                       "    beba_sample_entry(x, &cpu->head, %" PRIu32 ", held.entry, %" PRIu32
+                       ", SHAPE_%s.regs_at, SHAPE_%s.regs_size, %s);",
+                       e->ti, e->t->lookup.size, facts->name, facts->name,
+                       strcmp(lookup, "true") ? "true" : "false");
+    }
     if (facts->timed)
         beba_emit_line(e, "beba_observe(x, ft, SHAPE_%s, k->%s, f->%s_hash, &held, %s, %d);",
                        facts->name, key, key, lookup, facts->idle | facts->hard << 1);
@@ -196,7 +200,11 @@ static void take(struct emit *e, const char *key, bool create)
 {
     const struct table_facts *facts = &e->facts[e->ti];
 
-    beba_emit_line(e, "f->%s_hash = beba_ft_hash_as(ft, SHAPE_%s, k->%s);", key, facts->name, key);
+    if (facts->early)
+        beba_emit_line(e, "f->%s_hash = lane->%s_hash_%s;", key, key, facts->name);
+    else
+        beba_emit_line(e, "f->%s_hash = beba_ft_hash_as(ft, SHAPE_%s, k->%s);", key, facts->name,
+                       key);
     beba_emit_line(e, "if (beba_held_take(ft, SHAPE_%s, k->%s, f->%s_hash, %s, &held))",
                    facts->name, key, key, create ? "true" : "false");
     beba_emit_line(e, "    return beba_busy(x);");
@@ -213,7 +221,14 @@ static void look_up(struct emit *e)
     const struct table_facts *facts = &e->facts[e->ti];
     bool two = e->t->two_keys;
 
-    if (e->alone) {
+    if (facts->early) {
+        const char *name = e->facts[facts->twin].name;
+
+        beba_emit_line(e, "f->backward = lane->backward_%s;", name);
+        if (two)
+            beba_emit_line(e, "f->update_backward = lane->update_backward_%s;", name);
+        beba_emit_line(e, "if (!lane->has_%s) {", name);
+    } else if (e->alone) {
         beba_emit_line(e, "f->backward = backward;");
         if (two)
             beba_emit_line(e, "f->update_backward = update_backward;");
@@ -232,8 +247,10 @@ static void look_up(struct emit *e)
     e->indent--;
     beba_emit_line(e, "}");
     beba_emit_line(e, "ft = region_of_%s();", facts->name);
-    beba_emit_line(e, "if (!ft)");
-    beba_emit_line(e, "    return beba_broken(x);");
+    if (!e->native) {
+        beba_emit_line(e, "if (!ft)");
+        beba_emit_line(e, "    return beba_broken(x);");
+    }
     take(e, "key", facts->creates && !two);
     beba_emit_line(e, "if (held.entry)");
     beba_emit_line(e, "    cpu->table[%" PRIu32 "].hits++;", e->ti);
@@ -285,6 +302,22 @@ static bool refuses(const struct beba_table *t)
     return t->full == BEBA_FULL_REFUSE;
 }
 
+/* Of a table in a file, which a killed process must not leave half written. */
+static void store_whole(struct emit *e)
+{
+    const struct table_facts *facts = &e->facts[e->ti];
+    bool regs = facts->assigns && e->t->n_regs;
+
+    beba_emit_line(e, "if (held.entry && BEBA_UNDO(ft)) {");
+    if (regs)
+        beba_emit_line(e, "    struct regs_%s regs = f->regs;", facts->name);
+    beba_emit_line(e, "    ctx->call->store(ctx->e, %" PRIu32 ", held.entry, f->state,", e->ti);
+    beba_emit_line(e, "                     f->went ? x->p.now : held.entry->entered,");
+    beba_emit_line(e, "                     f->went ? x->p.now : held.entry->used, %s);",
+                   regs ? "f->dirty ? &regs : NULL" : "NULL");
+    beba_emit_line(e, "} else");
+}
+
 static void write_back(struct emit *e)
 {
     const struct table_facts *facts = &e->facts[e->ti];
@@ -316,6 +349,8 @@ static void write_back(struct emit *e)
         beba_emit_line(e, "        held.entry->birth |= f->%s;", backward);
         beba_emit_line(e, "}");
     }
+    if (e->native)
+        store_whole(e);
     beba_emit_line(e, "if (held.entry) {");
     e->indent++;
     beba_emit_line(e, "held.entry->state = f->state;");
@@ -399,12 +434,35 @@ static void after_rules(struct emit *e)
     beba_emit_line(e, "return 0;");
 }
 
+static void peek_native(struct emit *e, uint32_t i)
+{
+    const char *name = e->facts[i].name;
+
+    beba_emit_blank(e);
+    beba_emit_line(e, "/* The state of this packet's entry in machine %s, without touching it. */",
+                   name);
+    beba_emit_line(e, "BEBA_INLINE uint64_t state_of_%s(beba_ctx *ctx, struct beba_run *x)", name);
+    beba_emit_line(e, "{");
+    beba_emit_line(e, "    struct keys_%s k;", name);
+    beba_emit_line(e, "    bool backward;");
+    beba_emit_blank(e);
+    beba_emit_line(e, "    if (!lookup_key_%s(ctx, x, k.key, &backward))", name);
+    beba_emit_line(e, "        return 0xffffffffu;");
+    beba_emit_line(e, "    return beba_peek_state(x, region_of_%s(), SHAPE_%s, k.key);", name,
+                   name);
+    beba_emit_line(e, "}");
+}
+
 /* Two functions, one after the other, with the key in memory between them: rules that ask may be
  * deep on the stack. */
 void beba_emit_peek(struct emit *e, uint32_t i)
 {
     const struct table_facts *facts = &e->facts[i];
 
+    if (e->native) {
+        peek_native(e, i);
+        return;
+    }
     beba_emit_blank(e);
     beba_emit_line(e, "/* This packet's key in machine %s, for peek_%s. */", facts->name,
                    facts->name);
@@ -452,7 +510,10 @@ void beba_emit_keys_in_scratch(struct emit *e, uint32_t i)
 {
     const char *name = e->facts[i].name;
 
-    if (e->facts[i].keyed) {
+    if (e->native) {
+        if (e->facts[i].keyed)
+            beba_emit_line(e, "struct keys_%s *k = f->k;", name);
+    } else if (e->facts[i].keyed) {
         beba_emit_line(
             e, "struct keys_%s *k = (void *)(cpu->scratch.frame + (sizeof(*f) + 7) / 8);", name);
         beba_emit_line(
@@ -484,7 +545,7 @@ static const char *given(struct emit *e)
 {
     const char *shared = e->shares ? ", struct shared *shared" : "";
 
-    if (e->global)
+    if (e->global || e->native)
         return "";
     if (!e->alone || !e->facts[e->ti].keyed)
         return beba_arena_printf(&e->arena, ", struct cpu *cpu%s", shared);
@@ -497,8 +558,10 @@ void beba_emit_table_call(struct emit *e, uint32_t i)
 {
     bool keys = e->alone && e->facts[i].keyed;
 
-    beba_emit_line(e, "table_%s(ctx, x%s%s%s%s);", e->facts[i].name, e->global ? "" : ", cpu",
-                   e->shares && !e->global ? ", shared" : "", keys ? ", k, keyed, backward" : "",
+    bool given = !e->global && !e->native;
+
+    beba_emit_line(e, "table_%s(ctx, x%s%s%s%s);", e->facts[i].name, given ? ", cpu" : "",
+                   e->shares && given ? ", shared" : "", keys ? ", k, keyed, backward" : "",
                    keys && e->p->table[i].two_keys ? ", update_backward" : "");
 }
 
@@ -576,7 +639,7 @@ static void table_in_parts(struct emit *e)
 void beba_emit_table(struct emit *e, uint32_t i)
 {
     const struct table_facts *facts = &e->facts[i];
-    bool on_stack = !facts->n_chunks && facts->frame_size <= beba_emit_frame_most(e);
+    bool on_stack = e->native || (!facts->n_chunks && facts->frame_size <= beba_emit_frame_most(e));
 
     e->t = &e->p->table[i];
     e->ti = i;
@@ -593,26 +656,35 @@ void beba_emit_table(struct emit *e, uint32_t i)
         return;
     }
     beba_emit_blank(e);
-    beba_emit_line(e, "%s int table_%s(beba_ctx *ctx, struct beba_run *x%s)",
+    beba_emit_line(e, "%s%s int table_%s(beba_ctx *ctx, struct beba_run *x%s)",
+                   e->native && e->global ? "static " : "",
                    e->global ? "__attribute__((noinline))" : "BEBA_INLINE_PLACES", facts->name,
                    given(e));
     beba_emit_line(e, "{");
     e->indent++;
-    if (e->global)
+    if (e->global || e->native)
         beba_emit_line(e, "ENTER;");
     if (on_stack) {
         beba_emit_line(e, "struct frame_%s frame, *f = &frame;", facts->name);
-        if (facts->keyed && !e->alone)
+        if (facts->early)
+            beba_emit_line(e, "struct keys_%s *k = (void *)&lane->k_%s;", facts->name,
+                           e->facts[facts->twin].name);
+        else if (facts->keyed && !e->alone)
             beba_emit_line(e, "struct keys_%s keys, *k = &keys;", facts->name);
     } else {
         beba_emit_line(e, "struct frame_%s *f = (void *)cpu->scratch.frame;", facts->name);
         beba_emit_keys_in_scratch(e, i);
     }
     if (facts->keyed) {
-        beba_emit_line(e, "struct beba_held held = {0};");
+        if (e->native)
+            beba_emit_line(e, "BEBA_HELD(held, %" PRIu32 ");", i);
+        else
+            beba_emit_line(e, "struct beba_held held = {0};");
         beba_emit_line(e, "struct beba_ft *ft;");
     }
     beba_emit_blank(e);
+    if (e->native && facts->keyed && facts->n_chunks)
+        beba_emit_line(e, "f->k = k;");
     begin(e);
     if (facts->keyed)
         look_up(e);

@@ -19,6 +19,8 @@ enum {
     FRAME_ALONE = 160, /* the same where main holds the only table and calls little */
     KEY_ALONE = 16,    /* bytes of its key then: it is in registers, as the packet is */
     RULES_ALONE = 12,
+    EARLY_MOST = 8,     /* native: tables whose keys are taken at first */
+    WEIGHT_KINDS = 600, /* native: of rules that are copied for each kind of packet */
     TICK_TIMEOUT = 1000000000, /* ns: shorter timeouts want a better clock than the kernel's tick */
 };
 
@@ -33,6 +35,9 @@ struct table_facts {
     bool assigns, goes;           /* a rule assigns registers, enters states */
     bool creates;                 /* a rule may make an entry */
     bool forward;                 /* a rule asks for the direction */
+    bool early;                   /* native: its keys are taken before the first table runs */
+    uint32_t twin;                /* early: the first table with the same key, or itself */
+    uint32_t weight;              /* of its rules */
     uint32_t steps;               /* timeouts in a row before they repeat, at most */
     uint32_t peeks;               /* looks into other tables */
     uint32_t group;               /* program that it runs in */
@@ -52,6 +57,8 @@ struct emit {
     struct table_facts *facts;
     uint32_t n_groups;          /* programs that run packets one after the other */
     bool global;                /* tables are functions that the verifier looks at one by one */
+    bool native;                /* for the CPU: emit/rt/native.h */
+    bool inlined;               /* native: tables are inlined, a copy for each kind of packet */
     bool alone;                 /* one small table in main, which holds the packet in registers */
     bool shares;                /* there are globals, arrays or small sets */
     bool looks_far;             /* some field is looked for by a function, which wants memory */
@@ -129,6 +136,8 @@ void beba_emit_key(struct emit *e, uint32_t i, const struct beba_key *key, const
 void beba_emit_table_types(struct emit *e, uint32_t i);
 void beba_emit_peek(struct emit *e, uint32_t i);
 void beba_emit_keys_in_scratch(struct emit *e, uint32_t i);
+/* native.c */
+int beba_emit_native(struct emit *e, struct beba_error *err);
 /* rules.c */
 /* What the rules that share a function may weigh together, and how many there may be. */
 uint32_t beba_emit_chunk_weight(const struct emit *e);

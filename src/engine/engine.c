@@ -354,6 +354,11 @@ void beba_engine_run(struct beba_engine *e, struct beba_packet *const *packets, 
     bool several = e->several;
 
     engine_enter(e);
+    if (e->code && !(several && e->code->lone)) {
+        e->code->run(&e->native, packets, n, results);
+        engine_leave(e);
+        return;
+    }
     for (unsigned i = 0; i < n; i += BEBA_BATCH) {
         unsigned some = n - i < BEBA_BATCH ? n - i : BEBA_BATCH;
 

@@ -8,6 +8,7 @@
 #include "engine/code.h"
 #include "engine/engine.h"
 #include "engine/key.h"
+#include "engine/native.h"
 #include "engine/set.h"
 #include "state/ft_core.h"
 
@@ -110,6 +111,8 @@ struct beba_engine {
     struct beba_arena arena;  /* of what is this handle's */
     union spare_entry *copy;  /* of the entry that a flow was last made of; handles that share */
     union spare_entry evicted;
+    const struct beba_native_code *code; /* NULL: the interpreter runs packets */
+    struct beba_native native;           /* filled when code is first used */
 };
 
 /* The keys of a packet in a table. */

@@ -10,6 +10,7 @@
 #include "base/error.h"
 #include "base/strbuf.h"
 #include "base/units.h"
+#include "engine/native.h"
 #include "engine/tracer.h"
 
 enum { HEADROOM = 256, PACKET_ROOM = 1 << 17, SEED = 1 };
@@ -24,6 +25,11 @@ struct run {
     struct visit beyond;       /* scratch */
     struct beba_strbuf text;
     uint8_t *buf;
+    const struct beba_native_code *code; /* NULL: only the interpreter */
+    struct beba_engine *other;           /* that runs it */
+    struct beba_packet other_packet;
+    struct beba_result other_result;
+    uint8_t *other_buf;
     uint64_t now;
     uint32_t test, step, repetition;
     bool failed; /* this test */
@@ -310,6 +316,39 @@ static void cover(struct run *r)
     }
 }
 
+static bool same_result(const struct run *r, const struct beba_result *a,
+                        const struct beba_packet *packet)
+{
+    const struct beba_result *b = &r->other_result;
+
+    return a->verdict == b->verdict && a->reason == b->reason && a->port == b->port &&
+           a->table == b->table && a->rule == b->rule && a->n_mirrors == b->n_mirrors &&
+           packet->len == r->other_packet.len &&
+           !memcmp(packet->data, r->other_packet.data, packet->len);
+}
+
+/* The packet, before it runs, through the native code. */
+static void send_other(struct run *r, const struct beba_packet *packet)
+{
+    struct beba_packet *one = &r->other_packet;
+
+    if (!r->other)
+        return;
+    *one = *packet;
+    memcpy(r->other_buf, r->buf, PACKET_ROOM);
+    one->data = r->other_buf + (packet->data - r->buf);
+    beba_engine_run(r->other, &one, 1, &r->other_result);
+}
+
+static int differs(struct run *r, const struct beba_step *s, const struct beba_result *result)
+{
+    print_port(expected(r), result->verdict, result->port);
+    beba_strbuf_puts(&r->text, " of the native code, as the interpreter says, got ");
+    print_port(&r->text, r->other_result.verdict, r->other_result.port);
+    print_source(r, &r->other_result);
+    return fail(r, s->loc);
+}
+
 static int send_one(struct run *r, const struct beba_step *s, bool checked)
 {
     struct beba_packet *packet = &r->packet;
@@ -325,8 +364,11 @@ static int send_one(struct run *r, const struct beba_step *s, bool checked)
     packet->now = r->now;
     packet->in_port = s->in_port;
     packet->in_phy_port = s->in_port;
+    send_other(r, packet);
     beba_engine_run_traced(r->e, packet, &result, &r->tracer);
     cover(r);
+    if (r->other && !same_result(r, &result, packet))
+        return differs(r, s, &result);
     return checked ? check(r, s, packet, &result) : 0;
 }
 
@@ -353,17 +395,25 @@ static int run_test(struct run *r, const struct beba_testcase *t, struct beba_er
     struct beba_engine_opts opts = {.seed = SEED, .fixed_seed = true, .events = 16};
     int rc = beba_engine_new(r->p, &opts, &r->e, err);
 
+    if (!rc && r->code)
+        rc = beba_engine_new(r->p, &opts, &r->other, err);
+    if (!rc && r->code)
+        rc = beba_engine_use(r->other, r->code);
     if (rc)
-        return rc;
+        goto out;
     r->now = BEBA_NS_PER_SEC;
     r->failed = false;
     for (r->step = 0; r->step < t->n_steps && !rc && !r->failed; r->step++)
         rc = run_step(r, &t->step[r->step]);
     for (uint32_t i = 0; i < r->p->n_rules; i++)
         r->report->rule_hit[i] |= beba_engine_rule(r->e, i)->packets != 0;
+out:
     beba_engine_free(r->e);
-    r->e = NULL;
-    return rc ? beba_error_set(err, rc, "out of memory") : 0;
+    beba_engine_free(r->other);
+    r->e = r->other = NULL;
+    if (rc && err && !err->code)
+        beba_error_set(err, rc, "out of memory");
+    return rc;
 }
 
 static int make_report(struct beba_test_report *out, const struct beba_program *program)
@@ -399,11 +449,17 @@ static void sum_up(struct beba_test_report *out, const struct beba_pipeline *p)
 int beba_tests_run(const struct beba_program *program, struct beba_test_report *out,
                    struct beba_error *err)
 {
+    return beba_tests_run_code(program, NULL, out, err);
+}
+
+int beba_tests_run_code(const struct beba_program *program, const struct beba_native_code *code,
+                        struct beba_test_report *out, struct beba_error *err)
+{
     struct run *r = calloc(1, sizeof(*r));
     int rc = make_report(out, program);
 
     if (r)
-        r->buf = malloc(PACKET_ROOM);
+        r->buf = malloc(2ul * PACKET_ROOM);
     if (rc || !r || !r->buf) {
         rc = beba_error_set(err, -ENOMEM, "out of memory");
         goto out;
@@ -411,6 +467,8 @@ int beba_tests_run(const struct beba_program *program, struct beba_test_report *
     r->program = program;
     r->p = program->pipeline;
     r->report = out;
+    r->code = code;
+    r->other_buf = r->buf + PACKET_ROOM;
     for (r->test = 0; r->test < program->n_tests && !rc; r->test++) {
         rc = run_test(r, &program->test[r->test], err);
         out->test_ok[r->test] = !rc && !r->failed;

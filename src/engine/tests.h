@@ -6,6 +6,8 @@
 #include "engine/engine.h"
 #include "pipeline/program.h"
 
+struct beba_native_code;
+
 /* One failed expectation: where it stands and what was seen instead. */
 struct beba_failure {
     uint32_t test, step;
@@ -28,6 +30,10 @@ struct beba_test_report {
 /* Runs every test on a fresh engine each, at a fixed seed. -errno when an engine cannot be made. */
 int beba_tests_run(const struct beba_program *program, struct beba_test_report *out,
                    struct beba_error *err);
+/* The same beside native code (NULL: none) on tables of its own: a test fails, too, where a packet
+ * has another result, or leaves other bytes. */
+int beba_tests_run_code(const struct beba_program *program, const struct beba_native_code *code,
+                        struct beba_test_report *out, struct beba_error *err);
 void beba_test_report_free(struct beba_test_report *report, const struct beba_program *program);
 
 #endif

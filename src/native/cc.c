@@ -292,7 +292,6 @@ static int finish(int dir, pid_t pid, const char *cc, unsigned seconds, const ch
     size_t size;
     int status, rc;
 
-    setpriority(PRIO_PROCESS, (id_t)pid, NICE);
     rc = wait_for(pid, seconds, &status);
     if (rc == -ETIMEDOUT) {
         beba_error_set(err, rc, "%s had not compiled %s after %u seconds, and was ended", cc, name,
@@ -318,9 +317,10 @@ static int finish(int dir, pid_t pid, const char *cc, unsigned seconds, const ch
 }
 
 /* Runs the compiler that is asked for, or the first there is, in dir with these options. */
-static int run(int dir, const char *asked, const char *const *options, unsigned seconds,
+static int run(int dir, const struct beba_cc_opts *opts, const char *const *options,
                const char *name, struct beba_error *err)
 {
+    const char *asked = opts->cc;
     const char *usual[] = {"cc", "gcc", "clang"};
     const char *from = "the caller";
     struct command c = {0};
@@ -358,7 +358,9 @@ static int run(int dir, const char *asked, const char *const *options, unsigned 
         return not_found(&c, c.word[0], err);
     if (rc)
         return beba_error_set(err, rc, "cannot start %s: %s", c.word[0], strerror(-rc));
-    return finish(dir, pid, c.word[0], seconds ? seconds : BEBA_CC_SECONDS, name, err);
+    if (opts->aside)
+        setpriority(PRIO_PROCESS, (id_t)pid, NICE);
+    return finish(dir, pid, c.word[0], opts->seconds ? opts->seconds : BEBA_CC_SECONDS, name, err);
 }
 
 int beba_cc_compile(const struct beba_cc_opts *opts, const char *name, const char *text,
@@ -394,7 +396,7 @@ int beba_cc_compile(const struct beba_cc_opts *opts, const char *name, const cha
         return dir;
     rc = fill_directory(dir, opts->headers, text, text_size, err);
     if (!rc)
-        rc = run(dir, opts->cc, options, opts->seconds, name, err);
+        rc = run(dir, opts, options, name, err);
     if (!rc) {
         rc = read_file(dir, OBJECT, &bytes, object_size);
         if (rc)
@@ -411,6 +413,7 @@ int beba_cc_compile(const struct beba_cc_opts *opts, const char *name, const cha
 int beba_cc_version(const char *cc, char *text, size_t size, struct beba_error *err)
 {
     static const char *const options[] = {"--version", NULL};
+    const struct beba_cc_opts opts = {.cc = cc};
     char path[PATH_MAX];
     size_t n;
     char *said;
@@ -418,7 +421,7 @@ int beba_cc_version(const char *cc, char *text, size_t size, struct beba_error *
 
     if (dir < 0)
         return dir;
-    rc = run(dir, cc, options, 0, "--version", err);
+    rc = run(dir, &opts, options, "--version", err);
     if (!rc)
         rc = read_file(dir, MESSAGES, &said, &n);
     if (!rc) {

@@ -3,15 +3,15 @@
  * into this process.
  *
  * The compiler is $BEBA_CC, else $CC, else the first there is of cc, gcc, clang. It runs in a
- * private directory that is gone afterwards, at a lower priority, for a bounded time: when it has
- * not finished by then it is killed with all that it started. Nothing is written elsewhere: an
- * object is loaded from memory.
+ * private directory that is gone afterwards, for a bounded time: when it has not finished by then
+ * it is killed with all that it started. Nothing is written elsewhere: an object is loaded from
+ * memory.
  *
  * Any thread may call these; opts and texts are only read. */
 #ifndef BEBA_NATIVE_CC_H
 #define BEBA_NATIVE_CC_H
 
-#include <stddef.h>
+#include "base/int.h"
 
 struct beba_embedded;
 struct beba_error;
@@ -25,6 +25,7 @@ struct beba_cc_opts {
                                             baseline, for objects that go elsewhere */
     const char *optimize;                /* NULL: "-O2" */
     unsigned seconds;                    /* limit; 0: BEBA_CC_SECONDS */
+    bool aside;                          /* at a lower priority, beside packets that run */
     const struct beba_embedded *headers; /* files beside the C, up to a name NULL; NULL: none */
 };
 
