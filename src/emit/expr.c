@@ -465,6 +465,13 @@ static void operation(struct emit *e, const struct beba_expr *x)
     }
 }
 
+/* A global of two words that other threads of this process write. */
+static bool is_read_whole(const struct emit *e, const struct beba_expr *x)
+{
+    return x->op == BEBA_OP_GLOBAL && e->native && e->opts->workers &&
+           e->p->global[x->id].type.width > 64;
+}
+
 void beba_emit_value(struct emit *e, const struct beba_expr *x)
 {
     if (is_comparison(x->op)) {
@@ -488,6 +495,11 @@ void beba_emit_value(struct emit *e, const struct beba_expr *x)
             beba_emit(e, ".lo");
         break;
     case BEBA_OP_GLOBAL:
+        if (is_read_whole(e, x)) {
+            beba_emit_wide(e, x);
+            beba_emit(e, ".lo");
+            break;
+        }
         beba_emit(e, "shared->%s%s", beba_emit_global_name(e, x->id),
                   e->p->global[x->id].type.width > 64 ? ".lo" : "");
         break;
@@ -547,6 +559,8 @@ void beba_emit_wide(struct emit *e, const struct beba_expr *x)
                   beba_emit_reg_name(e, e->t, x->id));
     } else if (x->op == BEBA_OP_LET && e->t->let_type[x->id].width > 64) {
         let(e, x->id);
+    } else if (is_read_whole(e, x)) {
+        beba_emit(e, "ctx->call->load_wide(ctx->e, %" PRIu32 ")", x->id);
     } else if (x->op == BEBA_OP_GLOBAL && e->p->global[x->id].type.width > 64) {
         beba_emit(e, "shared->%s", beba_emit_global_name(e, x->id));
     } else if (x->op == BEBA_OP_MAP4) {

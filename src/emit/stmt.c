@@ -87,9 +87,14 @@ static void assign_global(struct emit *e, const struct beba_stmt *s)
 
     beba_emit_indent(e);
     if (g->type.width > 64) {
-        beba_emit(e, "shared->%s = ", name);
+        bool whole = e->native && e->opts->workers; /* others read it */
+
+        if (whole)
+            beba_emit(e, "ctx->call->store_wide(ctx->e, %" PRIu32 ", ", s->id);
+        else
+            beba_emit(e, "shared->%s = ", name);
         beba_emit_wide(e, s->value);
-        beba_emit(e, ";\n");
+        beba_emit(e, whole ? ");\n" : ";\n");
         return;
     }
     beba_emit(e, "{ uint64_t v = ");

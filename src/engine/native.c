@@ -153,13 +153,16 @@ int beba_engine_use(struct beba_engine *e, const struct beba_native_code *code)
         return -EINVAL;
     if (code && e->several && code->lone)
         return -EINVAL;
-    if (code) {
+    if (code && !e->native.e) {
         table = beba_arena_array(&e->arena, p->n_tables + 1ul, sizeof(*table));
         value = beba_arena_array(&e->arena, n_values + 1, sizeof(*value));
         if (!table || !value)
             return -ENOMEM;
-        fill(e, code->lone, table, value);
+        e->native.table = table;
+        e->native.values = value;
     }
+    if (code)
+        fill(e, code->lone, e->native.table, (void **)(uintptr_t)e->native.values);
     e->code = code;
     return 0;
 }

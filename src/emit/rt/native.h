@@ -335,7 +335,7 @@ BEBA_INLINE bool beba_matches(struct beba_u128 v, struct beba_u128 value, struct
 BEBA_INLINE bool beba_in_set(const struct set *set, unsigned width, struct beba_u128 v)
 {
     (void)width;
-    return ranges_have(set->merged, set->n_merged, v);
+    return set_has(set, v);
 }
 
 /* Counters and events ------------------------------------------------------------------------ */
