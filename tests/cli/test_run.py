@@ -301,10 +301,27 @@ def test_long_packets_are_written_whole(program, tmp_path):
     assert [data for _, data in unpack(out.read_bytes())] == [frame] * 3
 
 
-def test_engines(program, capture):
-    assert beba("run", program, "-r", capture, "--engine", "interp").code == 0
+def test_engines(program, capture, tmp_path, monkeypatch):
+    interp = beba("run", program, "-r", capture, "--engine", "interp")
+    native = beba("run", program, "-r", capture, "--engine", "native")
+    assert (interp.code, native.code, native.err) == (0, 0, "")
+    assert native.out == interp.out
+    so = tmp_path / "p.so"
+    assert beba("build", "-t", "native", "-o", so, program).code == 0
+    r = beba("run", program, "-r", capture, "--engine", "native", "--object", so)
+    assert (r.code, r.out) == (0, interp.out)
+    r = beba("run", program, "-r", capture, "--object", so)
+    assert r.code == 2 and "--engine native" in r.err
+    other = tmp_path / "other.xfsm"
+    other.write_text("machine m {\n    in any state {\n        always { drop }\n    }\n}\n")
+    r = beba("run", other, "-r", capture, "--engine", "native", "--object", so)
+    assert r.code == 1 and "another program" in r.err
+    monkeypatch.setenv("BEBA_CC", "no-such-compiler")
     r = beba("run", program, "-r", capture, "--engine", "native")
-    assert r.code == 1 and "only the interpreter" in r.err
+    assert (r.code, r.out) == (0, interp.out)
+    assert "no-such-compiler" in r.err and "the interpreter goes on" in r.err
+    assert beba("test", program, "--engine", "native").code == 1
+    monkeypatch.delenv("BEBA_CC")
     assert beba("run", program, "-r", capture, "--engine", "turbo").code == 2
 
 
