@@ -42,9 +42,9 @@ static void unpack(const struct beba_wanted *wanted, struct beba_key *mask)
 
 static void look_at(struct beba_key *mask, const struct beba_subtable *s)
 {
-    mask->w[0] |= s->fields;
-    for (unsigned i = 0; i < s->n_words; i++)
-        mask->w[s->word[i]] |= s->mask[i];
+    mask->w[0] |= s->tuple.fields;
+    for (unsigned i = 0; i < s->tuple.n_words; i++)
+        mask->w[s->tuple.word[i]] |= s->tuple.mask[i];
 }
 
 static int publish(struct beba_datapath *dp, const struct beba_key *mask)

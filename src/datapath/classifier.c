@@ -2,96 +2,18 @@
 #include "datapath/classifier.h"
 
 #include <errno.h>
-#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "datapath/dp.h"
+#include "datapath/look.h"
 
-enum {
-    FIRST_SLOTS = 8,
-    TAG_SHIFT = 48,
-    DEAD = 1, /* a slot whose row is gone: looks go on behind it */
-};
+enum { FIRST_SLOTS = 8 };
 _Static_assert(sizeof(void *) == 8, "slots keep 48 bits of an address");
-
-#define ADDRESS ((1ull << TAG_SHIFT) - 1)
-
-static inline uint64_t mix(uint64_t h, uint64_t word)
-{
-    h = (h ^ word) * 0x9fb21c651e98df25ull;
-    return h ^ h >> 32;
-}
-
-/* Low bits choose the slot, high bits are its tag: all depend on all of the words. */
-static inline uint64_t finish(uint64_t h)
-{
-    h = (h ^ h >> 29) * 0x94d049bb133111ebull;
-    return h ^ h >> 32;
-}
-
-/* The hash of the packet's words under the mask, which are left in masked. */
-static inline uint64_t hash_key(const struct beba_subtable *s, const struct beba_key *key,
-                                uint64_t *masked)
-{
-    uint64_t h = 0x2545f4914f6cdd1dull;
-
-    for (unsigned i = 0; i < s->n_words; i++) {
-        masked[i] = key->w[s->word[i]] & s->mask[i];
-        h = mix(h, masked[i]);
-    }
-    return finish(h);
-}
-
-static inline bool same(const uint64_t *a, const uint64_t *b, unsigned n)
-{
-    for (unsigned i = 0; i < n; i++)
-        if (a[i] != b[i])
-            return false;
-    return true;
-}
-
-static inline struct beba_entry *slot_entry(uint64_t slot)
-{
-    return (struct beba_entry *)(uintptr_t)(slot & ADDRESS);
-}
 
 static uint64_t make_slot(const struct beba_entry *e)
 {
     return (uint64_t)(uintptr_t)e | e->hash >> TAG_SHIFT << TAG_SHIFT;
-}
-
-/* The first entry of the row with those values, and its slot; NULL without one. */
-static inline struct beba_entry *find_row(const struct beba_subtable *s, uint64_t hash,
-                                          const uint64_t *masked, uint32_t *at)
-{
-    const struct beba_slots *slots = atomic_load_explicit(&s->slots, memory_order_acquire);
-
-    for (uint32_t i = (uint32_t)hash & slots->mask;; i = (i + 1) & slots->mask) {
-        uint64_t slot = atomic_load_explicit(&slots->slot[i], memory_order_acquire);
-        if (!slot)
-            return NULL;
-        if (((slot ^ hash) >> TAG_SHIFT) == 0 && slot != DEAD) {
-            struct beba_entry *e = slot_entry(slot);
-            if (same(e->value, masked, s->n_words)) {
-                *at = i;
-                return e;
-            }
-        }
-    }
-}
-
-static inline bool better(const struct beba_entry *e, const struct beba_entry *best)
-{
-    return !best || e->priority > best->priority ||
-           (e->priority == best->priority && e->order < best->order);
-}
-
-/* Whether the subtable, and those behind it, have nothing better. */
-static inline bool decided(const struct beba_entry *best, const struct beba_subtable_ref *ref)
-{
-    return best && (best->priority > ref->highest ||
-                    (best->priority == ref->highest && best->order < ref->oldest));
 }
 
 struct beba_entry *beba_classifier_look(const struct beba_classifier *c, const struct beba_key *key,
@@ -109,9 +31,9 @@ struct beba_entry *beba_classifier_look(const struct beba_classifier *c, const s
 
         if (decided(best, ref))
             break;
-        if ((key->w[0] & s->fields) != s->fields)
+        if ((key->w[0] & s->tuple.fields) != s->tuple.fields)
             continue;
-        e = find_row(s, hash_key(s, key, masked), masked, &at);
+        e = find_row(s, hash_key(&s->tuple, key, masked), masked, &at);
         while (e && !beba_lives(&e->life, version))
             e = atomic_load_explicit(&e->next, memory_order_acquire);
         if (e && better(e, best))
@@ -122,83 +44,28 @@ struct beba_entry *beba_classifier_look(const struct beba_classifier *c, const s
 
 /* --- many packets ----------------------------------------------------------------------------- */
 
-/* As hash_key, which keeps the words. */
-static inline uint64_t hash_of(const struct beba_subtable *s, const struct beba_key *key)
+/* Few words are nearly all there are: a copy for each number. */
+void beba_look_by_words(const struct beba_subtable_ref *ref, struct beba_look *look, unsigned n,
+                        uint64_t version)
 {
-    uint64_t h = 0x2545f4914f6cdd1dull;
+    const struct beba_tuple *t = &ref->subtable->tuple;
 
-    for (unsigned i = 0; i < s->n_words; i++)
-        h = mix(h, key->w[s->word[i]] & s->mask[i]);
-    return finish(h);
-}
-
-static inline bool has_values(const struct beba_subtable *s, const struct beba_entry *e,
-                              const struct beba_key *key)
-{
-    uint64_t other = 0;
-
-    for (unsigned i = 0; i < s->n_words; i++)
-        other |= (key->w[s->word[i]] & s->mask[i]) ^ e->value[i];
-    return !other;
-}
-
-/* Three rounds for the packets that are not decided: where its row would be; whether something with
- * its tag is there; and what that is. */
-static void look_in(const struct beba_subtable_ref *ref, struct beba_look *look, unsigned n,
-                    uint64_t version)
-{
-    const struct beba_subtable *s = ref->subtable;
-    const struct beba_slots *slots = atomic_load_explicit(&s->slots, memory_order_acquire);
-    uint8_t turn[BEBA_LOOKS];
-    unsigned n_turns = 0, n_found = 0;
-
-    for (unsigned i = 0; i < n; i++) {
-        struct beba_look *l = &look[i];
-        if (decided(l->best, ref) || (l->key->w[0] & s->fields) != s->fields)
-            continue;
-        l->hash = hash_of(s, l->key);
-        __builtin_prefetch((const void *)&slots->slot[(uint32_t)l->hash & slots->mask]);
-        turn[n_turns++] = (uint8_t)i;
+    switch (t->n_words) {
+    case 0:
+        beba_look_in(ref, look, n, version, t, 0);
+        break;
+    case 1:
+        beba_look_in(ref, look, n, version, t, 1);
+        break;
+    case 2:
+        beba_look_in(ref, look, n, version, t, 2);
+        break;
+    case 3:
+        beba_look_in(ref, look, n, version, t, 3);
+        break;
+    default:
+        beba_look_in(ref, look, n, version, t, t->n_words);
     }
-    for (unsigned k = 0; k < n_turns; k++) {
-        struct beba_look *l = &look[turn[k]];
-        uint32_t at = (uint32_t)l->hash & slots->mask;
-        uint64_t slot;
-
-        while ((slot = atomic_load_explicit(&slots->slot[at], memory_order_acquire)) &&
-               ((slot ^ l->hash) >> TAG_SHIFT || slot == DEAD))
-            at = (at + 1) & slots->mask;
-        l->found = slot_entry(slot);
-        turn[n_found] = turn[k];
-        n_found += slot != 0;
-        __builtin_prefetch(
-            (const void *)(uintptr_t)((slot & ADDRESS) + offsetof(struct beba_entry, life)));
-    }
-    for (unsigned k = 0; k < n_found; k++) {
-        struct beba_look *l = &look[turn[k]];
-        struct beba_entry *e = l->found;
-
-        if (!has_values(s, e, l->key)) {
-            uint64_t masked[BEBA_KEY_WORDS];
-            uint32_t at;
-            e = find_row(s, hash_key(s, l->key, masked), masked, &at);
-        }
-        while (e && !beba_lives(&e->life, version))
-            e = atomic_load_explicit(&e->next, memory_order_acquire);
-        if (e && better(e, l->best))
-            l->best = e;
-    }
-}
-
-void beba_classifier_look_all(const struct beba_classifier *c, struct beba_look *look, unsigned n,
-                              uint64_t version)
-{
-    const struct beba_subtables *list = atomic_load_explicit(&c->list, memory_order_acquire);
-
-    for (unsigned i = 0; i < n; i++)
-        look[i].best = NULL;
-    for (uint32_t i = 0; list && i < list->n; i++)
-        look_in(&list->of[i], look, n, version);
 }
 
 /* --- what the writer does --------------------------------------------------------------------- */
@@ -212,16 +79,16 @@ static struct beba_subtable *find_subtable(const struct beba_classifier *c,
         struct beba_subtable *s = list->of[i].subtable;
         unsigned n = 0, w;
 
-        if (s->fields != mask->w[0])
+        if (s->tuple.fields != mask->w[0])
             continue;
         for (w = 1; w < BEBA_KEY_WORDS; w++) {
             if (!mask->w[w])
                 continue;
-            if (n == s->n_words || s->word[n] != w || s->mask[n] != mask->w[w])
+            if (n == s->tuple.n_words || s->tuple.word[n] != w || s->tuple.mask[n] != mask->w[w])
                 break;
             n++;
         }
-        if (w == BEBA_KEY_WORDS && n == s->n_words)
+        if (w == BEBA_KEY_WORDS && n == s->tuple.n_words)
             return s;
     }
     return NULL;
@@ -251,11 +118,11 @@ static struct beba_subtable *new_subtable(const struct beba_key *mask)
 
     if (!s)
         return NULL;
-    s->fields = mask->w[0];
+    s->tuple.fields = mask->w[0];
     for (unsigned w = 1; w < BEBA_KEY_WORDS; w++) {
         if (mask->w[w]) {
-            s->word[s->n_words] = (uint8_t)w;
-            s->mask[s->n_words++] = mask->w[w];
+            s->tuple.word[s->tuple.n_words] = (uint8_t)w;
+            s->tuple.mask[s->tuple.n_words++] = mask->w[w];
         }
     }
     s->slots = new_slots(FIRST_SLOTS);
@@ -278,7 +145,7 @@ struct beba_entry *beba_entry_new(struct beba_classifier *c, const struct beba_k
         s = new_subtable(mask);
     if (!s)
         return NULL;
-    size = sizeof(*e) + s->n_words * sizeof(e->value[0]);
+    size = sizeof(*e) + s->tuple.n_words * sizeof(e->value[0]);
     size = (size + BEBA_CACHE_LINE - 1) / BEBA_CACHE_LINE * BEBA_CACHE_LINE;
     e = aligned_alloc(BEBA_CACHE_LINE, size);
     if (!e) {
@@ -288,7 +155,7 @@ struct beba_entry *beba_entry_new(struct beba_classifier *c, const struct beba_k
     }
     memset(e, 0, size);
     e->subtable = s;
-    e->hash = hash_key(s, value, e->value);
+    e->hash = hash_key(&s->tuple, value, e->value);
     return e;
 }
 
@@ -512,7 +379,7 @@ struct beba_entry *beba_classifier_find(const struct beba_classifier *c,
 
     if (!s)
         return NULL;
-    e = find_row(s, hash_key(s, value, masked), masked, &at);
+    e = find_row(s, hash_key(&s->tuple, value, masked), masked, &at);
     while (e && (e->priority != priority || !beba_is_current(&e->life)))
         e = atomic_load_explicit(&e->next, memory_order_relaxed);
     return e;
@@ -523,10 +390,10 @@ static bool covers(const struct beba_subtable *s, const struct beba_key *mask)
 {
     unsigned n = 0;
 
-    if ((s->fields & mask->w[0]) != mask->w[0])
+    if ((s->tuple.fields & mask->w[0]) != mask->w[0])
         return false;
     for (unsigned w = 1; w < BEBA_KEY_WORDS; w++) {
-        uint64_t have = n < s->n_words && s->word[n] == w ? s->mask[n++] : 0;
+        uint64_t have = n < s->tuple.n_words && s->tuple.word[n] == w ? s->tuple.mask[n++] : 0;
         if ((have & mask->w[w]) != mask->w[w])
             return false;
     }
@@ -538,8 +405,9 @@ static bool agrees(const struct beba_entry *e, const struct beba_key *value,
 {
     const struct beba_subtable *s = e->subtable;
 
-    for (unsigned i = 0; i < s->n_words; i++)
-        if ((e->value[i] ^ value->w[s->word[i]]) & s->mask[i] & mask->w[s->word[i]])
+    for (unsigned i = 0; i < s->tuple.n_words; i++)
+        if ((e->value[i] ^ value->w[s->tuple.word[i]]) & s->tuple.mask[i] &
+            mask->w[s->tuple.word[i]])
             return false;
     return true;
 }
@@ -586,8 +454,8 @@ int beba_classifier_each(const struct beba_classifier *c, const struct beba_key 
     for (uint32_t i = 0; list && i < list->n && !r; i++) {
         const struct beba_subtable *s = list->of[i].subtable;
         if (s == exact)
-            r = each_of_row(find_row(s, hash_key(s, value, masked), masked, &at), value, mask, fn,
-                            arg);
+            r = each_of_row(find_row(s, hash_key(&s->tuple, value, masked), masked, &at), value,
+                            mask, fn, arg);
         else if (overlap || covers(s, mask))
             r = each_of_subtable(s, value, mask, fn, arg);
     }

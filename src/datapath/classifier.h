@@ -27,11 +27,16 @@ struct beba_priority { /* entries of one priority in a subtable */
     uint64_t oldest; /* none is older */
 };
 
-struct beba_subtable {
+struct beba_tuple {  /* what entries with one mask look at */
     uint64_t fields; /* that a packet must have: word 0 of the mask */
     uint8_t n_words;
     uint8_t word[BEBA_KEY_WORDS];
     uint64_t mask[BEBA_KEY_WORDS];
+};
+
+struct beba_subtable {
+    struct beba_tuple tuple;
+    uint32_t shape; /* the same number for the same tuple: what native code knows it by */
     struct beba_slots *_Atomic slots;
     /* control */
     uint32_t n_rows, n_dead; /* slots used, and those that were */
@@ -84,8 +89,8 @@ void beba_classifier_free(struct beba_classifier *c);
 struct beba_entry *beba_classifier_look(const struct beba_classifier *c, const struct beba_key *key,
                                         uint64_t version);
 
-/* The same for many packets at once, so that they wait for memory together. Of a look key is given,
- * and best comes out. */
+/* The same for many packets at once, so that they wait for memory together (look.h). Of a look key
+ * is given, and best comes out. */
 enum { BEBA_LOOKS = 32 };
 struct beba_look {
     const struct beba_key *key;
@@ -93,7 +98,8 @@ struct beba_look {
     struct beba_entry *found; /* while it goes on: of one subtable */
     uint64_t hash;
 };
-void beba_classifier_look_all(const struct beba_classifier *c, struct beba_look *look, unsigned n,
-                              uint64_t version);
+/* In one subtable. */
+void beba_look_by_words(const struct beba_subtable_ref *ref, struct beba_look *look, unsigned n,
+                        uint64_t version);
 
 #endif

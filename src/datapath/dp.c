@@ -327,7 +327,7 @@ struct beba_datapath_worker *beba_datapath_worker(struct beba_datapath *dp, unsi
 
 uint64_t beba_datapath_worker_random(struct beba_datapath_worker *w)
 {
-    return beba_splitmix64(w->random += 0x9e3779b97f4a7c15ull);
+    return beba_splitmix64(w->random += BEBA_DP_RANDOM_STEP);
 }
 
 bool beba_datapath_stateful_table(const struct beba_datapath *dp, uint8_t table)

@@ -17,6 +17,7 @@ enum {
     BEBA_DP_LEVELS = BEBA_DP_GROUP_DEPTH + 4, /* of copies of copies */
     BEBA_DP_ROOM = 128,                       /* before and behind a copy, for what is pushed */
 };
+#define BEBA_DP_RANDOM_STEP 0x9e3779b97f4a7c15ull /* of splitmix64 */
 
 struct beba_list {
     void **item;
@@ -73,8 +74,9 @@ struct beba_datapath {
     struct beba_stateful *stateful;
     struct beba_datapath_opts opts;
     struct beba_wanted *_Atomic wanted;
-    _Atomic uint32_t n_subtables;        /* of all tables */
-    struct beba_datapath_worker *worker; /* n_workers of them */
+    _Atomic uint32_t n_subtables;         /* of all tables */
+    struct beba_special *_Atomic special; /* native code for the tables as they are; NULL: none */
+    struct beba_datapath_worker *worker;  /* n_workers of them */
 
     /* control */
     bool bundle;
@@ -90,6 +92,39 @@ struct beba_datapath {
     void (*removed)(void *arg, const struct beba_datapath_removed *removed);
     void *removed_arg;
 };
+
+BEBA_INLINE const struct beba_datapath_port *beba_port_find(const struct beba_ports *ports,
+                                                            uint32_t port)
+{
+    if (port < BEBA_LOW_PORTS)
+        return ports->low[port] ? &ports->port[ports->low[port] - 1] : NULL;
+    for (uint32_t i = 0; i < ports->n; i++)
+        if (ports->port[i].port == port)
+            return &ports->port[i];
+    return NULL;
+}
+
+BEBA_INLINE const struct beba_datapath_port *beba_datapath_port(const struct beba_datapath *dp,
+                                                                uint32_t port)
+{
+    return beba_port_find(atomic_load_explicit(&dp->ports, memory_order_acquire), port);
+}
+
+BEBA_INLINE bool beba_datapath_may_send(const struct beba_datapath_port *port)
+{
+    return port && port->up && !(port->config & (OFPPC_PORT_DOWN | OFPPC_NO_FWD));
+}
+
+/* last: nobody looks at the packet afterwards. */
+BEBA_INLINE void beba_datapath_give(const struct beba_datapath_sink *sink,
+                                    const struct beba_datapath_port *port,
+                                    const struct beba_packet *p, bool last)
+{
+    if (last && sink->pass)
+        sink->pass(sink->arg, port->port, p->queue, p);
+    else
+        sink->output(sink->arg, port->port, p->queue, p);
+}
 
 BEBA_INLINE uint64_t beba_datapath_next_version(const struct beba_datapath *dp)
 {
@@ -177,11 +212,8 @@ void beba_datapath_lend(struct beba_datapath_exec *x, struct beba_datapath_exec 
 bool beba_datapath_may_copy(struct beba_datapath_exec *x);
 /* output.c */
 void beba_datapath_output(struct beba_datapath_exec *x, uint32_t port, uint16_t max_len);
-/* A packet that nothing else is done with, to a port below OFPP_MAX; false: it may not go there. */
-bool beba_datapath_send(struct beba_datapath_worker *w, struct beba_packet *p, uint32_t port);
 void beba_datapath_packet_in(struct beba_datapath_exec *x, uint8_t reason, uint16_t max_len);
 bool beba_datapath_port_live(const struct beba_datapath *dp, uint32_t port);
-const struct beba_datapath_port *beba_datapath_port(const struct beba_datapath *dp, uint32_t port);
 /* group.c */
 void beba_datapath_group(struct beba_datapath_exec *x, uint32_t group);
 /* meter.c: false when the packet is dropped. */

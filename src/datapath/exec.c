@@ -2,8 +2,9 @@
 /* Packets through the tables [5.1]. */
 #include <string.h>
 
+#include "datapath/batch.h"
 #include "datapath/program.h"
-#include "packet/look.h"
+#include "datapath/special.h"
 
 /* Of a table that is not stateful no packet has these. */
 #define STATEFUL_FIELDS (1ull << BEBA_OF_STATE | 0xffull << BEBA_OF_CONDITION0)
@@ -188,18 +189,6 @@ static bool instruct(struct beba_datapath_exec *x, const struct beba_of_instruct
     return true;
 }
 
-static void count_entry(const struct beba_datapath_worker *w, const struct beba_packet *p,
-                        const struct beba_entry *e)
-{
-    struct beba_tally *tally = &e->tally[w->index];
-
-    if (!(e->mark & BEBA_ENTRY_NO_PACKETS))
-        beba_count(&tally->packets, 1);
-    if (!(e->mark & BEBA_ENTRY_NO_BYTES))
-        beba_count(&tally->bytes, p->wire_len > p->len ? p->wire_len : p->len);
-    __atomic_store_n(&tally->used, p->now, __ATOMIC_RELAXED);
-}
-
 /* The table's entry for the packet: by what is known of packets like it, else found and noted. */
 static struct beba_entry *look(struct beba_datapath_exec *x, uint8_t table)
 {
@@ -288,200 +277,66 @@ void beba_datapath_pipeline(struct beba_datapath_exec *x, uint8_t table)
 
 /* --- in and out ------------------------------------------------------------------------------- */
 
-static void count_drop(struct beba_datapath_worker *w, enum beba_datapath_drop reason)
+static bool ask_all(const struct beba_batch *b, struct beba_prepared *of)
 {
-    beba_count(&w->drops[reason], 1);
-}
+    struct beba_cache *c = &b->w->memory->cache;
 
-static bool refused(struct beba_datapath_worker *w, const struct beba_packet *p)
-{
-    const struct beba_datapath_port *from = beba_datapath_port(w->dp, p->in_port);
-    uint16_t config = atomic_load_explicit(&w->dp->config, memory_order_relaxed);
-
-    if (from && from->config & (OFPPC_NO_RECV | OFPPC_PORT_DOWN)) {
-        count_drop(w, BEBA_DP_DROP_PORT);
-        return true;
-    }
-    if ((config & OFPC_FRAG_MASK) == OFPC_FRAG_DROP && beba_packet_has(p, BEBA_LAYER_IP) &&
-        beba_look_fragment(p->data, &p->h)) {
-        count_drop(w, BEBA_DP_DROP_FRAGMENT);
-        return true;
-    }
-    return false;
-}
-
-/* Packets are asked about together, and then run one after the other. */
-enum { BATCH = BEBA_LOOKS };
-
-struct prepared {
-    struct beba_key key;
-    struct beba_ask ask;
-    struct beba_state_lookup lookup; /* in table 0, where that is stateful */
-};
-
-static void ask_all(struct beba_datapath_worker *w, const struct beba_wanted *wanted,
-                    uint64_t version, struct prepared *of, unsigned n)
-{
-    struct beba_cache *c = &w->memory->cache;
-
-    for (unsigned i = 0; i < n; i++)
-        beba_cache_ask(c, wanted, &of[i].key, version, &of[i].ask);
-    for (unsigned i = 0; i < n; i++)
+    if (!beba_cache_wanted(b->w->dp, c, b->wanted, b->n))
+        return false;
+    for (unsigned i = 0; i < b->n; i++)
+        beba_cache_ask(c, b->wanted, &of[i].key, b->version, &of[i].ask);
+    for (unsigned i = 0; i < b->n; i++)
         beba_cache_answer(c, &of[i].ask);
-    for (unsigned i = 0; i < n; i++)
-        beba_cache_follow(&of[i].ask, w->index);
+    for (unsigned i = 0; i < b->n; i++)
+        beba_cache_follow(&of[i].ask, b->w->index);
+    return true;
 }
 
-/* Where a packet that takes the entry is looked up next while its key stays as it is; 0: nowhere.
- * A guess: where the key has changed, what was found is not taken. */
-static uint8_t next_table(const struct beba_entry *e)
+/* A packet of which more is to be done than counting and sending it. */
+static void run_one(const struct beba_batch *b, unsigned i, struct beba_prepared *of, bool stateful,
+                    bool whole)
 {
-    if (e->kind == BEBA_ENTRY_GOTO)
-        return (uint8_t)e->arg;
-    if (e->kind == BEBA_ENTRY_OUTPUT)
-        return 0;
-    return e->rule->instructions.present & BEBA_OF_GOTO ? e->rule->instructions.table : 0;
-}
-
-/* Looks up packets that come to the table, and says where each goes from there. */
-static void look_up(struct beba_datapath_worker *w, uint8_t table, uint64_t version,
-                    struct prepared *const come[], unsigned n, uint8_t *at[])
-{
-    const struct beba_table *t = beba_datapath_table(w->dp, table);
-    struct beba_look look[BATCH];
-
-    for (unsigned i = 0; i < n; i++)
-        look[i].key = &come[i]->key;
-    if (t)
-        beba_classifier_look_all(&t->classifier, look, n, version);
-    for (unsigned i = 0; i < n; i++) {
-        struct beba_ask *ask = &come[i]->ask;
-        struct beba_entry *e = t ? look[i].best : NULL;
-
-        *at[i] = BEBA_DP_TABLES;
-        if (!e)
-            continue;
-        ask->took.entry[ask->n++] = e;
-        __builtin_prefetch(&e->tally[w->index], 1);
-        if (ask->n < BEBA_PATH_TABLES && next_table(e))
-            *at[i] = next_table(e);
-    }
-}
-
-/* Finds the entries of packets that are not known, table by table. Stateful tables, and what is
- * behind them, are looked up when it is a packet's turn: what it then finds may be what one before
- * it left. */
-static void look_ahead(struct beba_datapath_worker *w, uint64_t version, struct prepared *of,
-                       unsigned n)
-{
-    struct prepared *come[BATCH];
-    uint8_t at[BATCH], *here[BATCH], table = 0;
-
-    for (unsigned i = 0; i < n; i++)
-        at[i] = of[i].ask.known ? BEBA_DP_TABLES : 0;
-    while (table < BEBA_DP_TABLES) {
-        unsigned n_come = 0;
-        uint8_t next = BEBA_DP_TABLES;
-
-        for (unsigned i = 0; i < n; i++) {
-            if (at[i] == table) {
-                here[n_come] = &at[i];
-                come[n_come++] = &of[i];
-            }
-        }
-        if (n_come && beba_datapath_stateful_table(w->dp, table)) {
-            for (unsigned i = 0; i < n_come; i++)
-                *here[i] = BEBA_DP_TABLES;
-        } else if (n_come) {
-            look_up(w, table, version, come, n_come, here);
-        }
-        for (unsigned i = 0; i < n; i++)
-            next = at[i] < next ? at[i] : next;
-        table = next;
-    }
-}
-
-/* The tables' entries that a packet takes, from table 0 on, when all they say is where to go next
- * and which port it leaves by; else 0. */
-static unsigned simple_way(const struct beba_datapath *dp, const struct prepared *of)
-{
-    uint8_t table = 0;
-
-    if (beba_key_global(&of->key) != atomic_load_explicit(&dp->global_state, memory_order_relaxed))
-        return 0;
-    for (unsigned i = 0; i < of->ask.n; i++) {
-        const struct beba_entry *e = of->ask.took.entry[i];
-
-        if (e->table != table || beba_datapath_stateful_table(dp, table))
-            return 0;
-        if (e->kind != BEBA_ENTRY_GOTO)
-            return e->kind == BEBA_ENTRY_OUTPUT ? i + 1 : 0;
-        table = (uint8_t)e->arg;
-    }
-    return 0;
-}
-
-/* Runs a packet on a simple way; false, and nothing done, when its way is not. */
-static bool run_simple(struct beba_datapath_worker *w, struct beba_packet *p,
-                       const struct prepared *of)
-{
-    unsigned n = simple_way(w->dp, of);
-    const struct beba_entry *e = NULL;
-
-    for (unsigned i = 0; i < n; i++) {
-        e = of->ask.took.entry[i];
-        beba_count(&w->memory->table[e->table].lookups, 1);
-        beba_count(&w->memory->table[e->table].matches, 1);
-        count_entry(w, p, e);
-    }
-    if (e && !beba_datapath_send(w, p, e->arg))
-        count_drop(w, BEBA_DP_DROP_PORT);
-    return n;
-}
-
-static void run_batch(struct beba_datapath_worker *w, struct beba_packet *const packet[],
-                      unsigned n)
-{
-    uint64_t version = version_now(w->dp);
-    const struct beba_wanted *wanted = atomic_load_explicit(&w->dp->wanted, memory_order_acquire);
-    bool ask = beba_cache_wanted(w->dp, &w->memory->cache, wanted, n);
-    bool stateful = beba_datapath_stateful_table(w->dp, 0);
-    struct prepared of[BATCH];
     struct beba_datapath_exec x;
     uint32_t copies;
 
-    for (unsigned i = 0; i < n; i++) {
-        make_key(w, packet[i], &of[i].key);
-        if (!ask) {
-            of[i].ask.known = false;
-            of[i].ask.n = 0;
-        }
-    }
-    for (unsigned i = 0; stateful && i < n; i++)
-        beba_stateful_ask(w->dp, 0, &of[i].key, &of[i].lookup);
-    if (ask)
-        ask_all(w, wanted, version, of, n);
-    if (n > 1 && !stateful)
-        look_ahead(w, version, of, n);
-    for (unsigned i = 0; i < n; i++) {
-        if (refused(w, packet[i]) || run_simple(w, packet[i], &of[i]))
-            continue;
-        begin(&x, w, packet[i], version, &copies);
-        x.key = of[i].key;
-        x.ask = &of[i].ask;
-        if (stateful)
-            x.lookup = of[i].lookup;
-        beba_datapath_pipeline(&x, 0);
-    }
-    for (unsigned i = 0; ask && i < n; i++)
-        beba_cache_learn(&of[i].ask);
+    begin(&x, b->w, b->packet[i], b->version, &copies);
+    x.key = of->key;
+    if (!whole)
+        beba_key_begin(&x.key, b->packet[i], beba_key_random(&of->key), beba_key_global(&of->key));
+    x.ask = &of->ask;
+    if (stateful)
+        x.lookup = of->lookup;
+    beba_datapath_pipeline(&x, 0);
 }
+
+static void fill_key(struct beba_key *key, const struct beba_packet *p, uint16_t random,
+                     uint32_t global)
+{
+    beba_key_begin(key, p, random, global);
+}
+
+static const struct beba_batch_form any_tables = {fill_key, beba_look_by_words, true, true};
+static const struct beba_batch_calls batch_calls = {ask_all, beba_cache_learn, beba_stateful_ask,
+                                                    run_one};
 
 void beba_datapath_run(struct beba_datapath_worker *w, struct beba_packet *const packet[],
                        unsigned n)
 {
-    for (unsigned done = 0; done < n; done += BATCH)
-        run_batch(w, packet + done, n - done < BATCH ? n - done : BATCH);
+    for (unsigned done = 0; done < n; done += BEBA_BATCH) {
+        struct beba_batch b = {.w = w,
+                               .packet = packet + done,
+                               .n = n - done < BEBA_BATCH ? n - done : BEBA_BATCH,
+                               .version = version_now(w->dp)};
+        const struct beba_special *special;
+
+        /* In this order: an entry's tuple is wanted before a version has the entry. */
+        b.wanted = atomic_load_explicit(&w->dp->wanted, memory_order_acquire);
+        special = atomic_load_explicit(&w->dp->special, memory_order_acquire);
+        if (special && b.wanted && special->serial == b.wanted->serial)
+            special->run(&b, &batch_calls);
+        else
+            beba_batch_run(&b, &any_tables, &batch_calls);
+    }
 }
 
 void beba_datapath_execute(struct beba_datapath_worker *w, struct beba_packet *packet,

@@ -42,8 +42,9 @@ BEBA_INLINE bool beba_key_has(const struct beba_key *key, unsigned field)
     return key->w[0] >> field & 1;
 }
 
-/* GLOBAL_STATE, which is always there. */
+/* GLOBAL_STATE and RANDOM, which are always there. */
 uint32_t beba_key_global(const struct beba_key *key);
+uint16_t beba_key_random(const struct beba_key *key);
 
 /* The field's value, whether it is there or not. */
 struct beba_u128 beba_key_value(const struct beba_key *key, enum beba_of_field field);

@@ -5,24 +5,9 @@
 
 #include "datapath/dp.h"
 
-static const struct beba_datapath_port *find_port(const struct beba_ports *ports, uint32_t port)
-{
-    if (port < BEBA_LOW_PORTS)
-        return ports->low[port] ? &ports->port[ports->low[port] - 1] : NULL;
-    for (uint32_t i = 0; i < ports->n; i++)
-        if (ports->port[i].port == port)
-            return &ports->port[i];
-    return NULL;
-}
-
 static const struct beba_ports *ports_of(const struct beba_datapath *dp)
 {
     return atomic_load_explicit(&dp->ports, memory_order_acquire);
-}
-
-const struct beba_datapath_port *beba_datapath_port(const struct beba_datapath *dp, uint32_t port)
-{
-    return find_port(ports_of(dp), port);
 }
 
 bool beba_datapath_port_live(const struct beba_datapath *dp, uint32_t port)
@@ -71,7 +56,7 @@ int beba_datapath_port_set(struct beba_datapath *dp, const struct beba_datapath_
     ports = copy_ports(dp);
     if (!ports)
         return -ENOMEM;
-    old = find_port(ports, port->port);
+    old = beba_port_find(ports, port->port);
     if (!old && ports->n == BEBA_DP_PORTS) {
         free(ports);
         return -ENOSPC;
@@ -84,7 +69,7 @@ int beba_datapath_port_set(struct beba_datapath *dp, const struct beba_datapath_
 void beba_datapath_port_del(struct beba_datapath *dp, uint32_t port)
 {
     struct beba_ports *ports = copy_ports(dp);
-    const struct beba_datapath_port *old = ports ? find_port(ports, port) : NULL;
+    const struct beba_datapath_port *old = ports ? beba_port_find(ports, port) : NULL;
 
     if (!old) {
         free(ports);
@@ -139,40 +124,16 @@ void beba_datapath_packet_in(struct beba_datapath_exec *x, uint8_t reason, uint1
 
 /* --- output ----------------------------------------------------------------------------------- */
 
-static bool may_send(const struct beba_datapath_port *port)
-{
-    return port && port->up && !(port->config & (OFPPC_PORT_DOWN | OFPPC_NO_FWD));
-}
-
-static void give(const struct beba_datapath_sink *sink, const struct beba_datapath_port *port,
-                 const struct beba_packet *p, bool last)
-{
-    if (last && sink->pass)
-        sink->pass(sink->arg, port->port, p->queue, p);
-    else
-        sink->output(sink->arg, port->port, p->queue, p);
-}
-
 static void send(struct beba_datapath_exec *x, const struct beba_datapath_port *port, bool last)
 {
-    if (!may_send(port)) {
+    if (!beba_datapath_may_send(port)) {
         beba_datapath_drop(x, BEBA_DP_DROP_PORT);
         return;
     }
     if (!beba_datapath_may_copy(x))
         return;
     x->went = true;
-    give(&x->worker->sink, port, x->packet, last);
-}
-
-bool beba_datapath_send(struct beba_datapath_worker *w, struct beba_packet *p, uint32_t port)
-{
-    const struct beba_datapath_port *to = beba_datapath_port(w->dp, port);
-
-    if (port == p->in_port || !may_send(to))
-        return false;
-    give(&w->sink, to, p, true);
-    return true;
+    beba_datapath_give(&x->worker->sink, port, x->packet, last);
 }
 
 /* Standard ports: all but LOCAL; those that may not be sent to are no loss. */
@@ -183,7 +144,7 @@ static void flood(struct beba_datapath_exec *x)
 
     for (uint32_t i = 0; i < ports->n; i++) {
         const struct beba_datapath_port *port = &ports->port[i];
-        if (port->port == x->in_port || port->port == OFPP_LOCAL || !may_send(port))
+        if (port->port == x->in_port || port->port == OFPP_LOCAL || !beba_datapath_may_send(port))
             continue;
         send(x, port, false);
         any = true;

@@ -23,11 +23,11 @@ static bool says(const struct beba_entry *e, const struct filter *f)
     const struct beba_subtable *s = e->subtable;
     unsigned n = 0;
 
-    if ((s->fields & f->mask.w[0]) != f->mask.w[0])
+    if ((s->tuple.fields & f->mask.w[0]) != f->mask.w[0])
         return false;
     for (unsigned w = 1; w < BEBA_KEY_WORDS; w++) {
-        bool has = n < s->n_words && s->word[n] == w;
-        uint64_t mask = has ? s->mask[n] : 0, value = has ? e->value[n] : 0;
+        bool has = n < s->tuple.n_words && s->tuple.word[n] == w;
+        uint64_t mask = has ? s->tuple.mask[n] : 0, value = has ? e->value[n] : 0;
         n += has;
         if ((mask & f->mask.w[w]) != f->mask.w[w] || (value & f->mask.w[w]) != f->value.w[w])
             return false;
