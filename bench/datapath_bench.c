@@ -230,6 +230,7 @@ struct report {
     FILE *json;
     unsigned n;
     const char *only; /* NULL: all */
+    bool quick;
 };
 
 static bool wanted(const struct report *r, const char *name)
@@ -237,20 +238,39 @@ static bool wanted(const struct report *r, const char *name)
     return !r->only || !strcmp(r->only, name);
 }
 
-static void packets_record(struct report *r, const char *name, uint32_t flows, double mpps,
-                           double least)
+static void packets_record(struct report *r, const char *name, const char *engine, uint32_t flows,
+                           double mpps, double least)
 {
-    printf("%-20s %8u entries %8.2f Mpps %8.1f ns\n", name, flows, mpps, 1e3 / mpps);
+    printf("%-20s %8u entries %-7s %8.2f Mpps %8.1f ns\n", name, flows, engine, mpps, 1e3 / mpps);
     fflush(stdout);
     if (!r->json)
         return;
     fprintf(r->json,
-            "%s\n {\"name\": \"%s\", \"target\": \"datapath\", \"flows\": %u, \"skew\": "
+            "%s\n {\"name\": \"%s\", \"target\": \"datapath\", \"engine\": \"%s\", "
+            "\"flows\": %u, \"skew\": "
             "\"none\", \"cores\": 1, \"mpps\": %.3f, \"ns_per_packet\": %.2f",
-            r->n++ ? "," : "", name, flows, mpps, 1e3 / mpps);
+            r->n++ ? "," : "", name, engine, flows, mpps, 1e3 / mpps);
     if (least > 0)
         fprintf(r->json, ", \"bar\": {\"field\": \"ns_per_packet\", \"max\": %.1f}", 1e3 / least);
     fputc('}', r->json);
+}
+
+/* By the interpreter, and then by native code. */
+static void both(struct report *r, const char *name, struct tables *t, uint32_t flows,
+                 uint32_t renewed, double least)
+{
+    const struct beba_datapath_native_opts opts = {0};
+    struct beba_datapath_native is;
+    struct beba_error err;
+
+    packets_record(r, name, "interp", flows, measure(t, renewed, r->quick), least);
+    if (beba_datapath_native_start(t->dp, &opts, &err) || beba_datapath_native_wait(t->dp, &err)) {
+        printf("%s: no native code: %s\n", name, err.what);
+        return;
+    }
+    packets_record(r, name, "native", flows, measure(t, renewed, r->quick), least);
+    beba_datapath_native(t->dp, &is);
+    printf("%-20s compiled in %.0f ms\n", "", (double)is.compile_ns * 1e-6);
 }
 
 static void mods_record(struct report *r, const char *name, uint32_t n, double seconds)
@@ -267,7 +287,7 @@ static void mods_record(struct report *r, const char *name, uint32_t n, double s
                 r->n++ ? "," : "", name, n, us);
 }
 
-static void bench_exact(struct report *r, uint32_t flows, bool quick)
+static void bench_exact(struct report *r, uint32_t flows)
 {
     struct tables t;
 
@@ -279,11 +299,11 @@ static void bench_exact(struct report *r, uint32_t flows, bool quick)
         add(&t, OFPFC_ADD, 0, 1, &oxm, 1, 0);
     }
     make_packets(flows);
-    packets_record(r, "exact_match", flows, measure(&t, 0, quick), 10);
+    both(r, "exact_match", &t, flows, 0, 10);
     beba_datapath_free(t.dp);
 }
 
-static void bench_tables(struct report *r, bool quick)
+static void bench_tables(struct report *r)
 {
     struct tables t;
 
@@ -294,7 +314,7 @@ static void bench_tables(struct report *r, bool quick)
         for (uint32_t i = 0; i < 10000; i++)
             wildcard(&t, OFPFC_ADD, table, i, 4, table < 2 ? (uint8_t)(table + 1) : 0);
     make_packets(10000);
-    packets_record(r, "three_tables", 10000, measure(&t, 0, quick), 5);
+    both(r, "three_tables", &t, 10000, 0, 5);
     beba_datapath_free(t.dp);
 }
 
@@ -309,7 +329,7 @@ static void add_connection(struct tables *t)
     add(t, OFPFC_ADD, 0, 40, oxm, 6, 0);
 }
 
-static void bench_new_flows(struct report *r, unsigned tables, uint32_t entries, bool quick)
+static void bench_new_flows(struct report *r, unsigned tables, uint32_t entries)
 {
     struct tables t;
     char name[32];
@@ -323,11 +343,11 @@ static void bench_new_flows(struct report *r, unsigned tables, uint32_t entries,
             wildcard(&t, OFPFC_ADD, table, i, 4, table + 1u < tables ? (uint8_t)(table + 1) : 0);
     add_connection(&t);
     make_packets(entries);
-    packets_record(r, name, entries, measure(&t, entries, quick), 0);
+    both(r, name, &t, entries, entries, 0);
     beba_datapath_free(t.dp);
 }
 
-static void bench_mods(struct report *r, bool quick)
+static void bench_mods(struct report *r)
 {
     uint32_t n = 100000;
     struct tables t;
@@ -341,7 +361,7 @@ static void bench_mods(struct report *r, bool quick)
         wildcard(&t, OFPFC_ADD, 0, i, 5, 0);
     mods_record(r, "flow_adds", n, now() - from);
     make_packets(n);
-    packets_record(r, "wildcards", n, measure(&t, 0, quick), 0);
+    both(r, "wildcards", &t, n, 0, 0);
     from = now();
     for (uint32_t i = 0; i < n; i++)
         wildcard(&t, OFPFC_DELETE_STRICT, 0, i, 5, 0);
@@ -352,11 +372,10 @@ static void bench_mods(struct report *r, bool quick)
 int main(int argc, char **argv)
 {
     struct report r = {0};
-    bool quick = false;
 
     for (int i = 1; i < argc; i++) {
         if (!strcmp(argv[i], "--quick"))
-            quick = true;
+            r.quick = true;
         else if (!strcmp(argv[i], "--only") && i + 1 < argc)
             r.only = argv[++i];
         else if (!strcmp(argv[i], "--json") && i + 1 < argc)
@@ -367,14 +386,14 @@ int main(int argc, char **argv)
     if (r.json)
         fputc('[', r.json);
     rcu_register_thread();
-    bench_exact(&r, 1000, quick);
-    bench_exact(&r, 10000, quick);
-    bench_tables(&r, quick);
-    bench_new_flows(&r, 1, 10000, quick);
-    bench_new_flows(&r, 3, 10000, quick);
-    bench_new_flows(&r, 1, 100000, quick);
-    bench_new_flows(&r, 3, 100000, quick);
-    bench_mods(&r, quick);
+    bench_exact(&r, 1000);
+    bench_exact(&r, 10000);
+    bench_tables(&r);
+    bench_new_flows(&r, 1, 10000);
+    bench_new_flows(&r, 3, 10000);
+    bench_new_flows(&r, 1, 100000);
+    bench_new_flows(&r, 3, 100000);
+    bench_mods(&r);
     rcu_unregister_thread();
     if (r.json) {
         fputs("]\n", r.json);

@@ -25,18 +25,22 @@ struct beba_batch {
     const struct beba_wanted *wanted;
 };
 
+struct beba_batch_calls;
+
 /* What differs; constant where a batch is compiled. */
 struct beba_batch_form {
     void (*fill)(struct beba_key *key, const struct beba_packet *p, uint16_t random,
                  uint32_t global);
     void (*look)(const struct beba_subtable_ref *ref, struct beba_look *look, unsigned n,
-                 uint64_t version);
+                 uint64_t version, const struct beba_batch_calls *calls);
     bool whole; /* keys have all fields, not only those that matches look at */
     bool ask;   /* what is known of packets is worth asking for */
 };
 
 /* What is not compiled with it. */
 struct beba_batch_calls {
+    void (*look)(const struct beba_subtable_ref *ref, struct beba_look *look, unsigned n,
+                 uint64_t version);                                    /* in any subtable */
     bool (*ask)(const struct beba_batch *b, struct beba_prepared *of); /* false: it did not */
     void (*learn)(struct beba_ask *ask);
     void (*state)(struct beba_datapath *dp, uint8_t table, const struct beba_key *key,
@@ -65,7 +69,8 @@ BEBA_INLINE uint8_t next_table(const struct beba_entry *e)
 
 /* Looks up packets that come to the table: the which of them. */
 BEBA_INLINE void look_up(const struct beba_batch *b, uint8_t table, struct beba_prepared *of,
-                         const uint8_t *which, unsigned n, const struct beba_batch_form *form)
+                         const uint8_t *which, unsigned n, const struct beba_batch_form *form,
+                         const struct beba_batch_calls *calls)
 {
     const struct beba_table *t = beba_datapath_table(b->w->dp, table);
     const struct beba_subtables *list =
@@ -79,7 +84,7 @@ BEBA_INLINE void look_up(const struct beba_batch *b, uint8_t table, struct beba_
         look[i].best = NULL;
     }
     for (uint32_t i = 0; i < list->n; i++)
-        form->look(&list->of[i], look, n, b->version);
+        form->look(&list->of[i], look, n, b->version, calls);
     for (unsigned i = 0; i < n; i++) {
         struct beba_ask *ask = &of[which[i]].ask;
         struct beba_entry *e = look[i].best;
@@ -95,7 +100,8 @@ BEBA_INLINE void look_up(const struct beba_batch *b, uint8_t table, struct beba_
  * behind them, are looked up when it is a packet's turn: what it then finds may be what one before
  * it left. */
 BEBA_INLINE void look_ahead(const struct beba_batch *b, struct beba_prepared *of,
-                            const struct beba_batch_form *form)
+                            const struct beba_batch_form *form,
+                            const struct beba_batch_calls *calls)
 {
     uint8_t come[BEBA_BATCH], at[BEBA_BATCH], left[BEBA_BATCH];
     unsigned n_left = 0;
@@ -117,7 +123,7 @@ BEBA_INLINE void look_ahead(const struct beba_batch *b, struct beba_prepared *of
                 left[still++] = left[k];
         }
         if (!is_stateful(b->w->dp, table))
-            look_up(b, table, of, come, n, form);
+            look_up(b, table, of, come, n, form, calls);
         for (unsigned k = 0; k < n; k++) {
             const struct beba_ask *ask = &of[come[k]].ask;
             const struct beba_entry *e = ask->n ? ask->took.entry[ask->n - 1] : NULL;
@@ -236,11 +242,15 @@ BEBA_INLINE void beba_batch_run(const struct beba_batch *b, const struct beba_ba
         of[i].ask.known = false;
         of[i].ask.n = 0;
     }
-    for (unsigned i = 0; stateful && i < b->n; i++)
-        calls->state(w->dp, 0, &of[i].key, &of[i].lookup);
+    for (unsigned i = 0; stateful && i < b->n; i++) {
+        of[i].lookup.entered = false;
+        of[i].lookup.by = NULL;
+        if (form->whole)
+            calls->state(w->dp, 0, &of[i].key, &of[i].lookup);
+    }
     asked = form->ask && calls->ask(b, of);
     if (b->n > 1 && !stateful)
-        look_ahead(b, of, form);
+        look_ahead(b, of, form, calls);
     for (unsigned i = 0; i < b->n; i++)
         if (!refused(w, b->packet[i]) && !run_simply(w, b->packet[i], &of[i], global))
             calls->general(b, i, &of[i], stateful, form->whole);

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "datapath/dp.h"
+#include "datapath/native.h"
 
 enum {
     PATHS = 1 << 14,
@@ -66,9 +66,27 @@ static int publish(struct beba_datapath *dp, const struct beba_key *mask)
     return 0;
 }
 
-int beba_wanted_add(struct beba_datapath *dp, const struct beba_subtable *s)
+/* The number of a tuple: that of a subtable with the same one, else a new one. */
+static uint32_t shape_of(struct beba_datapath *dp, const struct beba_subtable *s)
+{
+    for (unsigned i = 0; i < BEBA_DP_TABLES; i++) {
+        const struct beba_table *t = beba_datapath_table(dp, (uint8_t)i);
+        const struct beba_subtables *list =
+            t ? atomic_load_explicit(&t->classifier.list, memory_order_relaxed) : NULL;
+
+        for (uint32_t n = 0; list && n < list->n; n++)
+            if (!memcmp(&list->of[n].subtable->tuple, &s->tuple, sizeof(s->tuple)))
+                return list->of[n].subtable->shape;
+    }
+    return ++dp->n_shapes;
+}
+
+int beba_wanted_add(struct beba_datapath *dp, struct beba_subtable *s)
 {
     struct beba_key mask, before;
+
+    s->shape = shape_of(dp, s);
+    beba_native_changed(dp);
 
     unpack(atomic_load_explicit(&dp->wanted, memory_order_relaxed), &before);
     atomic_store_explicit(&dp->n_subtables, atomic_load(&dp->n_subtables) + 1,
@@ -94,6 +112,7 @@ void beba_wanted_again(struct beba_datapath *dp)
         n_all += list ? list->n : 0;
     }
     atomic_store_explicit(&dp->n_subtables, n_all, memory_order_relaxed);
+    beba_native_changed(dp);
     if (memcmp(&mask, &before, sizeof(mask)))
         publish(dp, &mask); /* without memory it looks at more than it must */
 }

@@ -39,7 +39,7 @@ int beba_cache_init(struct beba_cache *c); /* 0 or -ENOMEM */
 void beba_cache_free(struct beba_cache *c);
 
 /* By the writer: a subtable came, or went; 0 or -ENOMEM. */
-int beba_wanted_add(struct beba_datapath *dp, const struct beba_subtable *s);
+int beba_wanted_add(struct beba_datapath *dp, struct beba_subtable *s);
 void beba_wanted_again(struct beba_datapath *dp);
 
 /* A packet that asks, or for which entries were looked up ahead. */

@@ -247,6 +247,39 @@ void beba_datapath_program_events(struct beba_datapath *dp, uint8_t table,
                                   void (*fn)(void *arg, uint64_t time, const char *text),
                                   void *arg);
 
+/* --- native code: the tables' structure compiled by the system's C compiler ---------------------
+ */
+
+/* The interpreter goes on whatever becomes of it; entries, counters and states are the same. */
+struct beba_datapath_native_opts {
+    void (*wake)(
+        void *arg); /* by another thread: call beba_datapath_native_step soon; NULL: none */
+    void *arg;
+    unsigned quiet; /* ms without a change of structure before it is compiled; 0: 25 */
+};
+/* From now on tables are compiled, by a thread of its own. 0 or -errno. */
+int beba_datapath_native_start(struct beba_datapath *dp,
+                               const struct beba_datapath_native_opts *opts,
+                               struct beba_error *err);
+/* Takes what has been compiled, and has compiled what has changed. Returns in how many ms to call
+ * again, 0: when tables have changed, or when woken. By the control thread. */
+unsigned beba_datapath_native_step(struct beba_datapath *dp);
+/* Until workers run code for the tables as they are. 0, or what failed. */
+int beba_datapath_native_wait(struct beba_datapath *dp, struct beba_error *err);
+
+struct beba_datapath_native {
+    bool started;
+    bool runs;           /* code for the tables as they are, or were before what is new */
+    bool failed;         /* for the structure of now; error says why */
+    uint64_t structure;  /* how often it has changed */
+    uint64_t compiled;   /* the change that the code is for */
+    uint64_t n_compiled; /* times */
+    uint64_t compile_ns; /* the last time: in the compiler */
+    uint64_t swap_ns;    /* and from the last change until workers had the code */
+    char error[800];
+};
+void beba_datapath_native(const struct beba_datapath *dp, struct beba_datapath_native *out);
+
 /* State entries, for BEBA's statistics and for people: see datapath/stateful.h. */
 
 #endif

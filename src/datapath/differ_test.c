@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /* Random tables and random packets: what comes out is the same whether packets are run one by one
- * or in batches, while the tables change. Matches are made of packets' own fields, so that they
- * often hold. */
+ * or in batches, by the interpreter or by native code, while the tables change. Matches are made of
+ * packets' own fields, so that they often hold. */
 #include "base/hash.h"
 #include "datapath/key.h"
 #include "datapath/stateful.h"
@@ -9,9 +9,11 @@
 
 enum {
     ROUNDS = 200,
+    COMPILED = 4, /* rounds with native code; it takes time to make */
     TABLES = 4,
     ENTRIES = 60,
-    CHANGES = 8, /* of the tables, in a round, with packets between them */
+    CHANGES = 8,       /* of the tables, in a round, with packets between them */
+    MANY_CHANGES = 80, /* in one with native code */
     PACKETS = 96,
     OUTS = 4096,
     BATCHES = 32,
@@ -30,7 +32,7 @@ struct side {
     struct came came[OUTS];
 };
 
-enum { ONE, MANY, SIDES };
+enum { ONE, MANY, NATIVE, SIDES };
 
 struct differ {
     uint64_t random, now;
@@ -430,18 +432,36 @@ static void compare(struct differ *d)
     }
 }
 
-static unsigned round_of(struct differ *d)
+/* Code for the tables as they are; what changes afterwards comes to tables that it knows in part.
+ */
+static void compile(struct side *s)
 {
-    unsigned came = 0;
+    struct beba_datapath_native is;
+    struct beba_error err = {0};
+
+    if (beba_datapath_native_start(s->dp, &(struct beba_datapath_native_opts){0}, &err) ||
+        beba_datapath_native_wait(s->dp, &err))
+        fail_msg("%s", err.what);
+    beba_datapath_native(s->dp, &is);
+    assert_true(is.started && is.runs && !is.failed);
+    assert_int_equal(is.structure, is.compiled);
+}
+
+static unsigned round_of(struct differ *d, bool native)
+{
+    unsigned came = 0, changes = native ? MANY_CHANGES : CHANGES;
 
     open_side(&d->side[ONE], "one by one");
     open_side(&d->side[MANY], "in batches");
+    open_side(&d->side[NATIVE], "native");
     make_packets(d);
     for (unsigned i = 0; i < ENTRIES; i++)
         change_entries(d, OFPFC_ADD);
     if (under(d, 2))
         change_states(d);
-    for (unsigned i = 0; i < CHANGES; i++) {
+    for (unsigned i = 0; i < changes; i++) {
+        if (native && i % (MANY_CHANGES / 2) == 0)
+            compile(&d->side[NATIVE]);
         run(d);
         compare(d);
         run(d); /* now known */
@@ -465,7 +485,7 @@ static void test_random(void **state)
     for (unsigned r = 0; r < ROUNDS; r++) {
         d->random = (uint64_t)r << 32;
         d->now = 1000 * WORLD_S;
-        came += round_of(d);
+        came += round_of(d, r % (ROUNDS / COMPILED) == 0);
     }
     assert_true(came > ROUNDS * CHANGES * PACKETS / 4); /* it is about something */
     rcu_unregister_thread();

@@ -3,8 +3,8 @@
 #include <string.h>
 
 #include "datapath/batch.h"
+#include "datapath/native.h"
 #include "datapath/program.h"
-#include "datapath/special.h"
 
 /* Of a table that is not stateful no packet has these. */
 #define STATEFUL_FIELDS (1ull << BEBA_OF_STATE | 0xffull << BEBA_OF_CONDITION0)
@@ -315,9 +315,15 @@ static void fill_key(struct beba_key *key, const struct beba_packet *p, uint16_t
     beba_key_begin(key, p, random, global);
 }
 
-static const struct beba_batch_form any_tables = {fill_key, beba_look_by_words, true, true};
-static const struct beba_batch_calls batch_calls = {ask_all, beba_cache_learn, beba_stateful_ask,
-                                                    run_one};
+static void look_in_any(const struct beba_subtable_ref *ref, struct beba_look *look, unsigned n,
+                        uint64_t version, const struct beba_batch_calls *calls)
+{
+    beba_look_by_words(ref, look, n, version);
+}
+
+static const struct beba_batch_form any_tables = {fill_key, look_in_any, true, true};
+static const struct beba_batch_calls batch_calls = {beba_look_by_words, ask_all, beba_cache_learn,
+                                                    beba_stateful_ask, run_one};
 
 void beba_datapath_run(struct beba_datapath_worker *w, struct beba_packet *const packet[],
                        unsigned n)

@@ -107,26 +107,14 @@ BEBA_INLINE bool has_values(const struct beba_tuple *t, unsigned n_words,
     return !other;
 }
 
-/* Three rounds for the packets that are not decided: where its row would be; whether something with
- * its tag is there; and what that is. */
-BEBA_INLINE void beba_look_in(const struct beba_subtable_ref *ref, struct beba_look *look,
-                              unsigned n, uint64_t version, const struct beba_tuple *t,
-                              unsigned n_words)
+/* For those whose turn it is: whether something with its tag is there. Leaves those for which there
+ * is, and returns how many. */
+__attribute__((noinline, unused)) static unsigned
+look_in_slots(const struct beba_slots *slots, struct beba_look *look, uint8_t *turn, unsigned n)
 {
-    const struct beba_subtable *s = ref->subtable;
-    const struct beba_slots *slots = atomic_load_explicit(&s->slots, memory_order_acquire);
-    uint8_t turn[BEBA_LOOKS];
-    unsigned n_turns = 0, n_found = 0;
+    unsigned n_found = 0;
 
-    for (unsigned i = 0; i < n; i++) {
-        struct beba_look *l = &look[i];
-        if (decided(l->best, ref) || (l->key->w[0] & t->fields) != t->fields)
-            continue;
-        l->hash = hash_of(t, n_words, l->key);
-        __builtin_prefetch((const void *)&slots->slot[(uint32_t)l->hash & slots->mask]);
-        turn[n_turns++] = (uint8_t)i;
-    }
-    for (unsigned k = 0; k < n_turns; k++) {
+    for (unsigned k = 0; k < n; k++) {
         struct beba_look *l = &look[turn[k]];
         uint32_t at = (uint32_t)l->hash & slots->mask;
         uint64_t slot;
@@ -140,15 +128,46 @@ BEBA_INLINE void beba_look_in(const struct beba_subtable_ref *ref, struct beba_l
         __builtin_prefetch(
             (const void *)(uintptr_t)((slot & ADDRESS) + offsetof(struct beba_entry, life)));
     }
+    return n_found;
+}
+
+/* The row of a packet whose tag is another's, too. */
+__attribute__((noinline, unused)) static struct beba_entry *
+look_behind(const struct beba_subtable *s, const struct beba_key *key)
+{
+    uint64_t masked[BEBA_KEY_WORDS];
+    uint32_t at;
+
+    return find_row(s, hash_key(&s->tuple, key, masked), masked, &at);
+}
+
+/* Three rounds for the packets that are not decided: where its row would be; whether something with
+ * its tag is there; and what that is. */
+BEBA_INLINE void beba_look_in(const struct beba_subtable_ref *ref, struct beba_look *look,
+                              unsigned n, uint64_t version, const struct beba_tuple *t,
+                              unsigned n_words)
+{
+    const struct beba_subtable *s = ref->subtable;
+    const struct beba_slots *slots = atomic_load_explicit(&s->slots, memory_order_acquire);
+    uint8_t turn[BEBA_LOOKS];
+    unsigned n_turns = 0, n_found;
+
+    for (unsigned i = 0; i < n; i++) {
+        struct beba_look *l = &look[i];
+
+        if (decided(l->best, ref) || (l->key->w[0] & t->fields) != t->fields)
+            continue;
+        l->hash = hash_of(t, n_words, l->key);
+        __builtin_prefetch((const void *)&slots->slot[(uint32_t)l->hash & slots->mask]);
+        turn[n_turns++] = (uint8_t)i;
+    }
+    n_found = look_in_slots(slots, look, turn, n_turns);
     for (unsigned k = 0; k < n_found; k++) {
         struct beba_look *l = &look[turn[k]];
         struct beba_entry *e = l->found;
 
-        if (!has_values(t, n_words, e, l->key)) {
-            uint64_t masked[BEBA_KEY_WORDS];
-            uint32_t at;
-            e = find_row(s, hash_key(t, l->key, masked), masked, &at);
-        }
+        if (!has_values(t, n_words, e, l->key))
+            e = look_behind(s, l->key);
         while (e && !beba_lives(&e->life, version))
             e = atomic_load_explicit(&e->next, memory_order_acquire);
         if (e && better(e, l->best))
