@@ -86,7 +86,7 @@ int beba_wanted_add(struct beba_datapath *dp, struct beba_subtable *s)
     struct beba_key mask, before;
 
     s->shape = shape_of(dp, s);
-    beba_native_changed(dp);
+    beba_datapath_native_changed(dp);
 
     unpack(atomic_load_explicit(&dp->wanted, memory_order_relaxed), &before);
     atomic_store_explicit(&dp->n_subtables, atomic_load(&dp->n_subtables) + 1,
@@ -112,7 +112,7 @@ void beba_wanted_again(struct beba_datapath *dp)
         n_all += list ? list->n : 0;
     }
     atomic_store_explicit(&dp->n_subtables, n_all, memory_order_relaxed);
-    beba_native_changed(dp);
+    beba_datapath_native_changed(dp);
     if (memcmp(&mask, &before, sizeof(mask)))
         publish(dp, &mask); /* without memory it looks at more than it must */
 }

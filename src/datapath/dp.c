@@ -293,7 +293,7 @@ void beba_datapath_free(struct beba_datapath *dp)
 {
     if (!dp)
         return;
-    beba_native_free(dp);
+    beba_datapath_native_free(dp);
     if (dp->stateful)
         beba_stateful_free(dp->stateful);
     beba_datapath_undo(dp, 0);
@@ -341,7 +341,7 @@ void beba_datapath_set_stateful_table(struct beba_datapath *dp, uint8_t table, b
 {
     if (table < BEBA_DP_TABLES)
         atomic_store_explicit(&dp->stateful_table[table], stateful, memory_order_release);
-    beba_native_changed(dp);
+    beba_datapath_native_changed(dp);
 }
 
 _Atomic uint32_t *beba_datapath_global(struct beba_datapath *dp)

@@ -103,7 +103,7 @@ static void free_special(void *arg)
     free(s);
 }
 
-void beba_native_changed(struct beba_datapath *dp)
+void beba_datapath_native_changed(struct beba_datapath *dp)
 {
     struct beba_native *n = dp->native;
 
@@ -198,7 +198,7 @@ static void begin(struct beba_datapath *dp)
         n->info.compiled = w.structure;
         return;
     }
-    beba_native_write(dp, &w.text);
+    beba_datapath_native_write(dp, &w.text);
     if (w.text.failed) {
         beba_error_set(&w.err, -ENOMEM, "no memory for the tables' C");
         fail(n, &w.err);
@@ -285,11 +285,11 @@ int beba_datapath_native_start(struct beba_datapath *dp,
     }
     n->info.started = true;
     dp->native = n;
-    beba_native_changed(dp);
+    beba_datapath_native_changed(dp);
     return 0;
 }
 
-void beba_native_free(struct beba_datapath *dp)
+void beba_datapath_native_free(struct beba_datapath *dp)
 {
     struct beba_native *n = dp->native;
     struct beba_special *s = atomic_load_explicit(&dp->special, memory_order_relaxed);

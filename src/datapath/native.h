@@ -29,12 +29,12 @@ struct beba_special {
 };
 
 /* The C for the tables as they are (native_write.c). */
-void beba_native_write(const struct beba_datapath *dp, struct beba_strbuf *out);
+void beba_datapath_native_write(const struct beba_datapath *dp, struct beba_strbuf *out);
 extern const struct beba_embedded beba_datapath_headers[];
 
 /* The structure has changed: a subtable, or a stateful table, came or went. */
-void beba_native_changed(struct beba_datapath *dp);
+void beba_datapath_native_changed(struct beba_datapath *dp);
 /* By beba_datapath_free, when no worker runs. */
-void beba_native_free(struct beba_datapath *dp);
+void beba_datapath_native_free(struct beba_datapath *dp);
 
 #endif

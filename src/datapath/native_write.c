@@ -111,7 +111,7 @@ static void write_look(struct beba_strbuf *out, const struct shapes *shapes)
     beba_strbuf_puts(out, "    default:\n        calls->look(ref, l, n, version);\n    }\n}\n");
 }
 
-void beba_native_write(const struct beba_datapath *dp, struct beba_strbuf *out)
+void beba_datapath_native_write(const struct beba_datapath *dp, struct beba_strbuf *out)
 {
     struct shapes shapes = {0};
     bool whole = any_stateful(dp);
