@@ -15,7 +15,7 @@
 struct opts {
     struct cli_list ports, controllers;
     const char *local, *dpid, *private_key, *certificate, *ca_cert, *fail_mode, *dialect, *state,
-        *control, *metrics, *pidfile, *log_level, *description;
+        *control, *metrics, *pidfile, *log_level, *description, *engine;
     struct cli_number workers, auxiliary, packet_in_rate, probe, max_flows;
     bool notify_states, no_control;
 };
@@ -27,7 +27,8 @@ static const struct cli_option options[] = {
      .arg = "PORT[=NUMBER]",
      .complete = CLI_COMPLETE_DEVICE,
      .offset = offsetof(struct opts, ports),
-     .help = "A port: an interface's name, xdp:NAME, tap:NAME or pcap:IN,OUT. Its number in OpenFlow is the "
+     .help = "A port: an interface's name, xdp:NAME, tap:NAME or pcap:IN,OUT. Its number in "
+             "OpenFlow is the "
              "next one that is free, or NUMBER. May be given several times."},
     {.name = "controller",
      .letter = 'c',
@@ -66,6 +67,14 @@ static const struct cli_option options[] = {
      .arg = "N",
      .offset = offsetof(struct opts, workers),
      .help = "Threads that forward packets (default 1)."},
+    {.name = "engine",
+     .kind = CLI_STRING,
+     .arg = "ENGINE",
+     .choices = "interp|native|auto",
+     .offset = offsetof(struct opts, engine),
+     .help = "What runs packets through the tables: the interpreter (the default), or native code, "
+             "compiled in the background whenever the tables' structure changes, while the "
+             "interpreter goes on. auto is native where there is a C compiler."},
     {.name = "packet-in-rate",
      .kind = CLI_NUMBER,
      .arg = "N",
@@ -183,6 +192,13 @@ static uint8_t dialect(const char *name)
     return strcmp(name, "openstate") != 0 ? BEBA_DIALECT_ADVANCED : BEBA_DIALECT_OPENSTATE;
 }
 
+static uint8_t engine(const char *name)
+{
+    if (!name || !strcmp(name, "interp"))
+        return BEBA_SWITCH_INTERP;
+    return strcmp(name, "auto") != 0 ? BEBA_SWITCH_NATIVE : BEBA_SWITCH_AUTO;
+}
+
 static int check(const struct opts *o)
 {
     int tls = (o->private_key != NULL) + (o->certificate != NULL) + (o->ca_cert != NULL);
@@ -215,6 +231,7 @@ static int run(const struct cli_call *call)
         .has_datapath_id = o->dpid != NULL,
         .auxiliary = (unsigned)o->auxiliary.value,
         .workers = o->workers.given ? (unsigned)o->workers.value : 1,
+        .engine = engine(o->engine),
         .packet_in_rate = o->packet_in_rate.given ? (uint32_t)o->packet_in_rate.value : 20000,
         .private_key = o->private_key,
         .certificate = o->certificate,

@@ -36,6 +36,10 @@ struct beba_daemon {
     unsigned n_endpoints;
     struct beba_control *control;
     struct beba_metrics *metrics;
+    uv_timer_t native_timer; /* engine.c */
+    uv_async_t native_done;
+    uint64_t natives;   /* times that tables were compiled, as said last */
+    bool native_failed; /* as said last */
     uint64_t datapath_id;
     uint64_t started;     /* ns, CLOCK_MONOTONIC */
     uint64_t lost_at;     /* ms, of the loop: when a controller was last seen */
@@ -45,6 +49,11 @@ struct beba_daemon {
 
 /* Ends the loop; everything is closed in order. */
 void beba_daemon_stop(struct beba_daemon *d, const char *why);
+
+/* Native code for the tables, where it is wanted: from the beginning, and whenever tables may have
+ * changed. */
+int beba_daemon_native_start(struct beba_daemon *d, struct beba_error *err);
+void beba_daemon_native_step(struct beba_daemon *d);
 
 /* JSON requests on a unix socket. */
 int beba_control_new(struct beba_daemon *d, const char *path, struct beba_control **out,

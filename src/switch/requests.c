@@ -271,6 +271,22 @@ static bool step_programs(struct beba_control_client *k)
     return true;
 }
 
+static void show_engine(struct beba_control_client *k)
+{
+    struct beba_datapath_native is;
+
+    beba_datapath_native(k->d->dp, &is);
+    beba_strbuf_printf(&k->out, ", \"engine\": \"%s\"", is.runs ? "native" : "interp");
+    if (!is.started)
+        return;
+    beba_strbuf_printf(&k->out,
+                       ", \"structure\": %llu, \"compiled\": %llu, \"compilations\": %llu, "
+                       "\"compile_ms\": %llu, \"swap_ms\": %llu, \"engine_error\": ",
+                       ull(is.structure), ull(is.compiled), ull(is.n_compiled),
+                       ull(is.compile_ns / 1000000), ull(is.swap_ns / 1000000));
+    beba_control_text(&k->out, is.failed ? is.error : "");
+}
+
 static bool step_show(struct beba_control_client *k)
 {
     beba_strbuf_printf(&k->out, "{\"datapath\": \"%016llx\", \"workers\": %u, \"uptime\": %llu, ",
@@ -281,6 +297,7 @@ static bool step_show(struct beba_control_client *k)
     beba_strbuf_printf(&k->out, ", \"log_level\": \"%s\", \"standalone\": %s, \"state\": ",
                        beba_log_level_name(k->d->log.level), k->d->standalone ? "true" : "false");
     beba_control_text(&k->out, k->d->opts->state ? k->d->opts->state : "");
+    show_engine(k);
     beba_strbuf_puts(&k->out, "}\n");
     k->n++;
     return true;

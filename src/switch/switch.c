@@ -64,6 +64,7 @@ static void on_changed(void *arg, const struct beba_of_msg *msg, const uint8_t *
 
     if (d->save)
         beba_save_add(d->save, msg, bytes, len);
+    beba_daemon_native_step(d);
 }
 
 static void on_settle(void *arg)
@@ -103,6 +104,7 @@ static void on_expire(uv_timer_t *t)
     beba_datapath_expire(d->dp, beba_agent_now());
     take_notices(d);
     on_settle(d);
+    beba_daemon_native_step(d);
 }
 
 /* Whether a controller that the switch dials answers; *dialled: there is one to be dialled. */
@@ -230,6 +232,9 @@ static int start_datapath(struct beba_daemon *d, struct beba_error *err)
                                         .arg = d};
     int r = beba_datapath_new(&dp, &d->dp, err);
 
+    if (r)
+        return r;
+    r = beba_daemon_native_start(d, err);
     if (r)
         return r;
     workers.dp = d->dp;

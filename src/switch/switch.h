@@ -8,6 +8,12 @@
 
 struct beba_error;
 
+enum beba_switch_engine {
+    BEBA_SWITCH_INTERP,
+    BEBA_SWITCH_NATIVE, /* tables are compiled; until they are, and where that fails, interpreted */
+    BEBA_SWITCH_AUTO,   /* the same, but nothing is said where there is no compiler */
+};
+
 struct beba_switch_opts {
     const char *const *controllers; /* switch/address.h */
     unsigned n_controllers;
@@ -18,6 +24,7 @@ struct beba_switch_opts {
     uint64_t datapath_id; /* else from the first port's address */
     unsigned auxiliary;   /* connections, of each controller that is dialled */
     unsigned workers;
+    uint8_t engine; /* enum beba_switch_engine */
     uint32_t packet_in_rate;
     const char *private_key, *certificate, *ca_cert; /* PEM; all three or none */
     bool standalone;
