@@ -80,9 +80,9 @@ struct beba_datapath {
 
     /* control */
     bool bundle;
-    uint64_t order;             /* of the next entry */
-    uint32_t n_shapes;          /* of subtables; numbers are not used again */
-    struct beba_native *native; /* native.c; NULL: there is only the interpreter */
+    uint64_t order;                        /* of the next entry */
+    uint32_t n_shapes;                     /* of subtables; numbers are not used again */
+    struct beba_datapath_compiler *native; /* native.c; NULL: there is only the interpreter */
     struct beba_datapath_change *change;
     size_t n_changes, cap_changes;
     struct beba_list heap;              /* entries by when they time out next */

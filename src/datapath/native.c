@@ -29,7 +29,7 @@ struct work {
     int rc;
 };
 
-struct beba_native {
+struct beba_datapath_compiler {
     struct beba_datapath_native_opts opts;
     struct beba_datapath_native info;
     uint64_t first_change, last_change; /* ns; first: since something was compiled */
@@ -72,7 +72,7 @@ static void compile(struct work *w)
 
 static void *run(void *arg)
 {
-    struct beba_native *n = arg;
+    struct beba_datapath_compiler *n = arg;
 
     pthread_mutex_lock(&n->lock);
     while (!n->stop) {
@@ -105,7 +105,7 @@ static void free_special(void *arg)
 
 void beba_datapath_native_changed(struct beba_datapath *dp)
 {
-    struct beba_native *n = dp->native;
+    struct beba_datapath_compiler *n = dp->native;
 
     if (!n)
         return;
@@ -123,7 +123,7 @@ static uint32_t serial_of(const struct beba_datapath *dp)
     return wanted ? wanted->serial : 0;
 }
 
-static void fail(struct beba_native *n, const struct beba_error *err)
+static void fail(struct beba_datapath_compiler *n, const struct beba_error *err)
 {
     n->info.failed = true;
     snprintf(n->info.error, sizeof(n->info.error), "%s%s%s", err->what, err->hint[0] ? "; " : "",
@@ -133,7 +133,7 @@ static void fail(struct beba_native *n, const struct beba_error *err)
 /* One store: batches from now on run the code. */
 static void put_in(struct beba_datapath *dp, struct work *w)
 {
-    struct beba_native *n = dp->native;
+    struct beba_datapath_compiler *n = dp->native;
     struct beba_special *s = calloc(1, sizeof(*s)), *old;
 
     if (s)
@@ -161,7 +161,7 @@ static void put_in(struct beba_datapath *dp, struct work *w)
 
 static void take_result(struct beba_datapath *dp, struct work *w)
 {
-    struct beba_native *n = dp->native;
+    struct beba_datapath_compiler *n = dp->native;
 
     if (!w->rc)
         put_in(dp, w);
@@ -180,7 +180,7 @@ static void take_result(struct beba_datapath *dp, struct work *w)
 /* The same code for other bits of the same words, or the same ones again: only its serial. */
 static bool is_same(struct beba_datapath *dp, const struct beba_strbuf *text)
 {
-    struct beba_native *n = dp->native;
+    struct beba_datapath_compiler *n = dp->native;
     struct beba_special *old = atomic_load_explicit(&dp->special, memory_order_relaxed);
 
     return old && old->serial == serial_of(dp) && n->text.len == text->len &&
@@ -190,7 +190,7 @@ static bool is_same(struct beba_datapath *dp, const struct beba_strbuf *text)
 /* Writes the C, and gives it to the thread. */
 static void begin(struct beba_datapath *dp)
 {
-    struct beba_native *n = dp->native;
+    struct beba_datapath_compiler *n = dp->native;
     struct work w = {
         .structure = n->info.structure, .serial = serial_of(dp), .changed = n->last_change};
 
@@ -218,14 +218,14 @@ static void begin(struct beba_datapath *dp)
     n->busy = true;
 }
 
-static bool is_due(const struct beba_native *n, uint64_t at)
+static bool is_due(const struct beba_datapath_compiler *n, uint64_t at)
 {
     return at - n->last_change >= ms(n->opts.quiet) || at - n->first_change >= ms(PATIENCE_MS);
 }
 
 unsigned beba_datapath_native_step(struct beba_datapath *dp)
 {
-    struct beba_native *n = dp->native;
+    struct beba_datapath_compiler *n = dp->native;
 
     if (!n)
         return 0;
@@ -248,7 +248,7 @@ unsigned beba_datapath_native_step(struct beba_datapath *dp)
 
 int beba_datapath_native_wait(struct beba_datapath *dp, struct beba_error *err)
 {
-    struct beba_native *n = dp->native;
+    struct beba_datapath_compiler *n = dp->native;
 
     while (n->info.structure != n->info.compiled && !n->info.failed) {
         if (!n->busy)
@@ -265,7 +265,7 @@ int beba_datapath_native_wait(struct beba_datapath *dp, struct beba_error *err)
 int beba_datapath_native_start(struct beba_datapath *dp,
                                const struct beba_datapath_native_opts *opts, struct beba_error *err)
 {
-    struct beba_native *n;
+    struct beba_datapath_compiler *n;
     int rc;
 
     if (dp->native)
@@ -291,7 +291,7 @@ int beba_datapath_native_start(struct beba_datapath *dp,
 
 void beba_datapath_native_free(struct beba_datapath *dp)
 {
-    struct beba_native *n = dp->native;
+    struct beba_datapath_compiler *n = dp->native;
     struct beba_special *s = atomic_load_explicit(&dp->special, memory_order_relaxed);
 
     if (n) {
