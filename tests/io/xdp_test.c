@@ -5,6 +5,7 @@
 
 #include <bpf/bpf.h>
 #include <linux/bpf.h>
+#include <pthread.h>
 
 static const char topology[] = "    raw socket == b0 ---- a0 == xdp:a0\n"
                                "    raw socket == d0 ---- c0 == xdp:c0\n";
@@ -363,6 +364,77 @@ static void frames_go_round(void **state)
         close(raw[i]);
     }
     beba_port_group_free(group);
+    unmake("a0");
+    unmake("c0");
+    unmake("e0");
+}
+
+struct forwarder {
+    struct beba_port *port[2];
+    _Atomic bool stop;
+};
+
+static void *forward(void *arg)
+{
+    static struct beba_packet moved[BEBA_PORT_BATCH];
+    struct forwarder *f = arg;
+
+    while (!f->stop) {
+        struct pollfd fd = {.fd = beba_port_fd(f->port[0]), .events = POLLIN};
+        unsigned n;
+
+        poll(&fd, 1, 10);
+        while ((n = beba_port_recv(f->port[0], moved, BEBA_PORT_BATCH))) {
+            for (unsigned i = 0; i < n; i++)
+                beba_port_pass(f->port[1], 0, &moved[i]);
+            beba_port_flush(f->port[1]);
+        }
+    }
+    return NULL;
+}
+
+/* Another port of the thread is opened and closed, and counters are read, while it works. */
+static void beside_a_thread_that_works(void **state)
+{
+    enum { ROUNDS = 40, BURST = 20 };
+    struct forwarder f = {0};
+    struct beba_port_group *group;
+    struct beba_port_counters c;
+    pthread_t thread;
+    int in, out;
+
+    (void)state;
+    make_pair("a0", "b0");
+    make_pair("c0", "d0");
+    make_pair("e0", "f0");
+    assert_int_equal(beba_port_group_new(&group), 0);
+    f.port[0] = must_open(group, "xdp:a0", 0, 1);
+    f.port[1] = must_open(group, "xdp:c0", 0, 1);
+    in = raw_open("b0");
+    out = raw_open("d0");
+    fill_frame(frame, 60);
+    assert_int_equal(pthread_create(&thread, NULL, forward, &f), 0);
+    for (unsigned r = 0; r < ROUNDS; r++) {
+        struct beba_port *third;
+
+        for (unsigned i = 0; i < BURST; i++)
+            raw_send(in, NULL, frame, 60);
+        third = must_open(group, "xdp:e0", 0, 1);
+        beba_port_counters(f.port[0], &c);
+        beba_port_send(third, 0, &(struct beba_packet){.data = frame, .len = 60});
+        beba_port_close(third, NULL);
+        for (unsigned i = 0; i < BURST; i++)
+            assert_int_equal(raw_recv(out, NULL, got, 5000), 60);
+    }
+    f.stop = true;
+    pthread_join(thread, NULL);
+    for (unsigned i = 0; i < 2; i++) {
+        no_losses(f.port[i]);
+        beba_port_close(f.port[i], NULL);
+    }
+    beba_port_group_free(group);
+    close(in);
+    close(out);
     unmake("a0");
     unmake("c0");
     unmake("e0");
@@ -750,6 +822,7 @@ static int tests(void)
     const struct CMUnitTest others[] = {
         cmocka_unit_test(tags_beside_the_bytes),
         cmocka_unit_test(frames_go_round),
+        cmocka_unit_test(beside_a_thread_that_works),
         cmocka_unit_test(what_is_not_received_is_counted),
         cmocka_unit_test(a_full_queue_is_sent),
         cmocka_unit_test(one_of_a_group_goes),
