@@ -105,7 +105,7 @@ static void outer_headers(struct frame *f, unsigned tunnel, uint32_t inner)
     case 1:
     case 2:
         beba_store16(udp + 2, tunnel == 1 ? 4789 : 6081);
-        ip(f, false, 17, (uint16_t)(8 + (tunnel == 1 ? 8 : 12) + 14 + inner));
+        ip(f, false, 17, (uint16_t)(8 + (tunnel == 1 ? 8u : 12u) + 14 + inner));
         add(f, udp, 8);
         add(f, tunnel == 1 ? vxlan : geneve, tunnel == 1 ? 8u : 12u);
         ether(f, 0x0800);

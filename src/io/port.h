@@ -9,28 +9,31 @@
  *       gso=tcp           no trains but those of TCP in no tunnel: others are lost. So it is always
  *                         before Linux 6.2; SCTP's trains are lost in any case
  *       bypass            sends past the queueing discipline; tcpdump does not see it
- *   xdp:eth0              the same past the system's network stack (AF_XDP), which then sees nothing
- *                         of what comes by it; in builds with libxdp
+ *   xdp:eth0              the same past the system's network stack (AF_XDP), which then sees
+ *                         nothing of what comes by it; in builds with libxdp
  *       mode=native       how packets are led here: by the driver, or by the stack (generic); the
  *                         default is native where the driver has it
- *       zerocopy=on       fails where the driver must copy; off: lets it. The default is what it can
- *       ring=N            packets that wait to be received, and to be sent, of each queue: 64 to 8192
- *                         (default 1024), rounded up to a power of two
- *       busy-poll=N       recv looks for packets in the driver for up to N us (SO_BUSY_POLL)
+ *       zerocopy=on       fails where the driver must copy; off: lets it. Default: what it can
+ *       ring=N            packets that wait to be received, and to be sent, of each queue: 64 to
+ *                         8192 (default 1024), rounded up to a power of two
+ *       busy-poll=N       recv looks for packets in the driver, up to N us (SO_BUSY_POLL)
  *       promisc=off
- *                         Queue i of n has each n-th queue of the interface from its i-th on, so all
- *                         are served; -ENOTSUP when there are fewer than n. -EBUSY when another XDP
- *                         program or port is on it. Packets go past the queueing discipline. Lost,
- *                         and counted, are packets longer than 3.6 KB and, with mode=generic, trains,
- *                         whose tags beside the bytes are not seen either (in native mode no veth's
- *                         other end makes trains, and tags are back in the bytes). It is not told by
- *                         its descriptor that the interface is gone: by recv, send and flush
  *   tap:NAME              a TAP device, made if there is none and brought up
  *       persist           it stays when the port is closed
  *   pcap:IN,OUT           receives the packets of one capture, writes those sent to another; either
  *                         may be empty (nothing to receive; what is sent is only counted)
  *       pace              in the capture's time; else at once
  *       clock=capture     the packets' time is the capture's, not when they were received
+ *
+ * XDP ports. Queue i of n has each n-th queue of the interface from its i-th on, so all are served;
+ * -ENOTSUP when there are fewer than n, -EBUSY when another XDP program or port is on it. Packets
+ * go past the queueing discipline. Frames have room for the interface's MTU when the port was
+ * opened, 3.6 KB at most; longer packets are lost, and counted. In generic mode
+ * so are trains, and tags that were left to the interface are not seen; in native mode a veth's
+ * other end makes no trains, and tags are back in the bytes. Where the interface is not hardware,
+ * checksums left to it are found by having the pseudo-header's sum only. Packets that lie in the
+ * ring when the interface goes down are sent when it is up again. The descriptor does not tell that
+ * the interface is gone; recv, send and flush see it.
  *
  * Threads. A struct beba_port belongs to one thread at a time. Several threads serve one interface
  * by opening it once each, as queue i of n: the kernel spreads flows over them (fanout by hash;

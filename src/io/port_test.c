@@ -81,6 +81,15 @@ static void nonsense_is_refused(void **state)
         {"lo,a,b,c,d,e,f,g,h,i,j,k,l,m,n,o,p", -EINVAL,
          "the port's description has too many options"},
         {"tap:", -EINVAL, "not a name for an interface: ''"},
+#ifdef BEBA_XDP_PORTS
+        {"xdp:nosuch-beba", -ENODEV, "cannot find the interface: No such device"},
+        {"xdp:lo,mode=fast", -EINVAL, "no such option, or not with this value: mode=fast"},
+        {"xdp:lo,zerocopy=", -EINVAL, "no such option, or not with this value: zerocopy="},
+        {"xdp:lo,ring=63", -EINVAL, "no such option, or not with this value: ring=63"},
+        {"xdp:lo,busy-poll=0", -EINVAL, "no such option, or not with this value: busy-poll=0"},
+#else
+        {"xdp:lo", -ENOTSUP, "this beba was built without libxdp and libbpf"},
+#endif
         {"tap:t%d", -EINVAL, "not a name for an interface: 't%d'"},
         {"tap:t,mtu=3", -EINVAL, "no such option, or not with this value: mtu=3"},
         {"pcap:/nonexistent/a,", -ENOENT, "cannot open the capture: No such file or directory"},

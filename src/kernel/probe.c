@@ -219,11 +219,11 @@ static void probe_af_xdp(struct beba_probe *p)
 
     if (fd >= 0) {
         close(fd);
-        say(p, BEBA_PROBE_OK, "sockets can be made (not used by this version)");
+        say(p, BEBA_PROBE_OK, "sockets can be made, for ports xdp:NAME");
     } else if (errno == EPERM) {
-        say(p, BEBA_PROBE_UNKNOWN, "needs CAP_NET_RAW to find out (not used by this version)");
+        say(p, BEBA_PROBE_UNKNOWN, "needs CAP_NET_RAW to find out; for ports xdp:NAME");
     } else {
-        say(p, BEBA_PROBE_MISSING, "this kernel has none (not used by this version)");
+        say(p, BEBA_PROBE_MISSING, "this kernel has none, so no ports xdp:NAME");
     }
 }
 
