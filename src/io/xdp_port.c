@@ -42,6 +42,8 @@ enum {
     BUSY_POLL_BUDGET = 70,
     SEND_BUFFER = 4 << 20,
     LET_GO = 100000, /* us */
+    BETWEEN_TRIES = 10000,
+    TRIES = 100,
 };
 
 enum zerocopy { ZEROCOPY_AUTO, ZEROCOPY_ON, ZEROCOPY_OFF };
@@ -198,7 +200,7 @@ static void tune(const struct xdp_port *s, int fd)
     }
 }
 
-static int open_socket(struct xdp_port *s, struct xdp_socket *k, uint32_t queue)
+static int try_socket(struct xdp_port *s, struct xdp_socket *k, uint32_t queue)
 {
     struct beba_xdp_memory *m = s->memory;
     struct xsk_umem_config memory = {
@@ -223,6 +225,20 @@ static int open_socket(struct xdp_port *s, struct xdp_socket *k, uint32_t queue)
     k->open = true;
     tune(s, xsk_socket__fd(k->xsk));
     return 0;
+}
+
+/* The kernel frees a queue only some time after its last socket was closed. */
+static int open_socket(struct xdp_port *s, struct xdp_socket *k, uint32_t queue)
+{
+    for (unsigned tries = 0;; tries++) {
+        int rc = try_socket(s, k, queue);
+
+        if (rc != -EBUSY || tries == TRIES)
+            return rc;
+        xsk_umem__delete(k->umem);
+        *k = (struct xdp_socket){0};
+        usleep(BETWEEN_TRIES);
+    }
 }
 
 static int fail(struct xdp_port *s, int rc, uint32_t queue, struct beba_error *err)
