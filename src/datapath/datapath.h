@@ -247,7 +247,8 @@ void beba_datapath_program_events(struct beba_datapath *dp, uint8_t table,
                                   void (*fn)(void *arg, uint64_t time, const char *text),
                                   void *arg);
 
-/* --- native code: the tables' structure compiled by the system's C compiler ---------------------
+/* --- native code: the tables' structure, and programs at tables, compiled by the system's C
+ * compiler ---------------------
  */
 
 /* The interpreter goes on whatever becomes of it; entries, counters and states are the same. */
@@ -274,6 +275,8 @@ struct beba_datapath_native {
     uint64_t structure;  /* how often it has changed */
     uint64_t compiled;   /* the change that the code is for */
     uint64_t n_compiled; /* times */
+    uint64_t n_programs; /* at tables, that were compiled */
+    bool program_failed; /* the last of them; error says why */
     uint64_t compile_ns; /* the last time: in the compiler */
     uint64_t swap_ns;    /* and from the last change until workers had the code */
     char error[800];

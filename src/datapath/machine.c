@@ -3,9 +3,11 @@
 
 #include "base/error.h"
 #include "engine/engine.h"
+#include "native/native.h"
 #include "pipeline/program.h"
 
 #include <errno.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 
 enum { SWEEP = 256 }; /* buckets at once */
@@ -14,8 +16,14 @@ struct beba_machine {
     struct beba_program *program;
     const struct beba_pipeline *p;
     struct beba_engine *engine; /* the control thread's handle */
+    _Atomic unsigned held;
+    struct beba_native_module *module; /* NULL: interpreted */
+    _Atomic(const struct beba_native_code *) code;
     unsigned n_workers;
-    struct beba_engine *worker[]; /* theirs */
+    struct handle {
+        struct beba_engine *engine;
+        const struct beba_native_code *code; /* that it uses */
+    } worker[];                              /* theirs */
 };
 
 int beba_machine_new(struct beba_program *program, const struct beba_machine_opts *opts,
@@ -29,9 +37,10 @@ int beba_machine_new(struct beba_program *program, const struct beba_machine_opt
     if (!m)
         return beba_error_set(err, -ENOMEM, "out of memory");
     m->p = program->pipeline;
+    m->held = 1;
     rc = beba_engine_new(m->p, &engine, &m->engine, err);
     for (; m->n_workers < opts->n_workers && !rc; m->n_workers++)
-        rc = beba_engine_share(m->engine, &m->worker[m->n_workers], err);
+        rc = beba_engine_share(m->engine, &m->worker[m->n_workers].engine, err);
     if (rc) {
         beba_machine_free(m);
         return rc;
@@ -41,15 +50,49 @@ int beba_machine_new(struct beba_program *program, const struct beba_machine_opt
     return 0;
 }
 
+void beba_machine_hold(struct beba_machine *m)
+{
+    atomic_fetch_add(&m->held, 1);
+}
+
 void beba_machine_free(struct beba_machine *m)
 {
-    if (!m)
+    if (!m || atomic_fetch_sub(&m->held, 1) > 1)
         return;
     for (unsigned i = 0; i < m->n_workers; i++)
-        beba_engine_free(m->worker[i]);
+        beba_engine_free(m->worker[i].engine);
     beba_engine_free(m->engine);
+    beba_native_free(m->module);
     beba_program_free(m->program);
     free(m);
+}
+
+/* Native code -------------------------------------------------------------------------------- */
+
+int beba_machine_compile(const struct beba_machine *m, struct beba_native_module **out,
+                         struct beba_error *err)
+{
+    const struct beba_native_opts opts = {.workers = true};
+
+    return beba_native_new(m->p, &opts, out, err);
+}
+
+void beba_machine_use(struct beba_machine *m, struct beba_native_module *module)
+{
+    m->module = module;
+    atomic_store_explicit(&m->code, beba_native_code(module), memory_order_release);
+}
+
+void beba_native_module_free(struct beba_native_module *module)
+{
+    beba_native_free(module);
+}
+
+/* Between two runs of the worker. Without memory its packets are interpreted further on. */
+static void put_in(struct handle *h, const struct beba_native_code *code)
+{
+    beba_engine_use(h->engine, code);
+    h->code = code;
 }
 
 /* A verdict of the pipeline in the words of OpenFlow. */
@@ -82,9 +125,15 @@ static void translate(uint8_t verdict, uint32_t port, struct beba_machine_result
 void beba_machine_run(struct beba_machine *m, unsigned worker, struct beba_packet *packet,
                       struct beba_machine_result *out)
 {
+    const struct beba_native_code *code = atomic_load_explicit(&m->code, memory_order_acquire);
+    struct handle *h = &m->worker[worker];
     struct beba_result r;
 
-    beba_engine_run(m->worker[worker], &packet, 1, &r);
+    if (code != h->code)
+        put_in(h, code);
+    beba_engine_run(h->engine, &packet, 1, &r);
+    if (code)
+        beba_packet_parse(packet); /* code finds the headers only that the program looks at */
     *out = (struct beba_machine_result){.rule = r.rule, .n_copies = r.n_mirrors};
     translate(r.verdict, r.port, out);
     if (r.reason == BEBA_REASON_BUSY)
@@ -95,7 +144,7 @@ void beba_machine_copy(struct beba_machine *m, unsigned worker, uint32_t i, uint
                        const uint8_t **data, uint32_t *len)
 {
     uint32_t n;
-    const struct beba_mirror *mirror = &beba_engine_mirrors(m->worker[worker], &n)[i];
+    const struct beba_mirror *mirror = &beba_engine_mirrors(m->worker[worker].engine, &n)[i];
 
     *port = mirror->port;
     *data = mirror->data;

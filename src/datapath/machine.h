@@ -13,6 +13,7 @@
 
 struct beba_error;
 struct beba_machine;
+struct beba_native_module;
 struct beba_packet;
 struct beba_program;
 
@@ -25,7 +26,16 @@ struct beba_machine_opts {
 /* Takes the program, unless it fails. */
 int beba_machine_new(struct beba_program *program, const struct beba_machine_opts *opts,
                      struct beba_machine **out, struct beba_error *err);
+/* Whoever made it, or holds it, frees it; the last one in truth. */
+void beba_machine_hold(struct beba_machine *m);
 void beba_machine_free(struct beba_machine *m);
+
+/* Native code of the program, which may take a second; by any thread, while workers run. */
+int beba_machine_compile(const struct beba_machine *m, struct beba_native_module **out,
+                         struct beba_error *err);
+/* Workers run that from their next packets on. It becomes the machine's own. Once. */
+void beba_machine_use(struct beba_machine *m, struct beba_native_module *module);
+void beba_native_module_free(struct beba_native_module *module);
 
 enum beba_machine_verdict {
     BEBA_MACHINE_PASS,

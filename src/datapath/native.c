@@ -9,16 +9,21 @@
 #include <time.h>
 
 #include "base/error.h"
+#include "datapath/machine.h"
+#include "datapath/program.h"
 #include "native/cc.h"
 
 enum {
     QUIET_MS = 25,
     PATIENCE_MS = 250, /* structure that never is quiet is compiled all the same */
     COMPILER_SECONDS = 20,
+    POLL_MS = 10, /* where nobody is woken */
 };
 
-/* One compilation: handed to the thread, and back. */
+/* One compilation, of the tables or of a table's program: handed to the thread, and back. */
 struct work {
+    struct beba_machine *machine; /* held; NULL: the tables */
+    struct beba_native_module *program;
     struct beba_strbuf text;
     uint64_t structure;
     uint32_t serial;
@@ -65,8 +70,11 @@ static void compile(struct work *w)
     uint64_t from = now();
 
     w->err = (struct beba_error){0};
-    w->rc = beba_cc_load(&opts, "tables.c", beba_strbuf_str(&w->text), w->text.len, &w->module,
-                         &w->err);
+    if (w->machine)
+        w->rc = beba_machine_compile(w->machine, &w->program, &w->err);
+    else
+        w->rc = beba_cc_load(&opts, "tables.c", beba_strbuf_str(&w->text), w->text.len, &w->module,
+                             &w->err);
     w->took = now() - from;
 }
 
@@ -123,11 +131,17 @@ static uint32_t serial_of(const struct beba_datapath *dp)
     return wanted ? wanted->serial : 0;
 }
 
+static void note_error(struct beba_datapath_compiler *n, const struct beba_error *err)
+{
+    snprintf(n->info.error, sizeof(n->info.error), "%s%s%s", err->what, err->hint[0] ? "; " : "",
+             err->hint);
+}
+
+/* Of the tables as they are; they are compiled again when their structure changes. */
 static void fail(struct beba_datapath_compiler *n, const struct beba_error *err)
 {
     n->info.failed = true;
-    snprintf(n->info.error, sizeof(n->info.error), "%s%s%s", err->what, err->hint[0] ? "; " : "",
-             err->hint);
+    note_error(n, err);
 }
 
 /* One store: batches from now on run the code. */
@@ -156,13 +170,32 @@ static void put_in(struct beba_datapath *dp, struct work *w)
     n->info.n_compiled++;
     n->info.compile_ns = w->took;
     n->info.swap_ns = now() - w->changed;
-    n->info.error[0] = '\0';
+    if (!n->info.program_failed)
+        n->info.error[0] = '\0';
+}
+
+static void take_program(struct beba_datapath_compiler *n, struct work *w)
+{
+    if (!w->rc) {
+        beba_machine_use(w->machine, w->program);
+        n->info.n_programs++;
+        n->info.program_failed = false;
+    } else {
+        n->info.program_failed = true;
+        note_error(n, &w->err);
+    }
+    beba_machine_free(w->machine);
+    w->machine = NULL;
 }
 
 static void take_result(struct beba_datapath *dp, struct work *w)
 {
     struct beba_datapath_compiler *n = dp->native;
 
+    if (w->machine) {
+        take_program(n, w);
+        return;
+    }
     if (!w->rc)
         put_in(dp, w);
     else if (w->structure == n->info.structure)
@@ -185,6 +218,26 @@ static bool is_same(struct beba_datapath *dp, const struct beba_strbuf *text)
 
     return old && old->serial == serial_of(dp) && n->text.len == text->len &&
            !memcmp(n->text.s, text->s, text->len);
+}
+
+static void give(struct beba_datapath_compiler *n, const struct work *w)
+{
+    pthread_mutex_lock(&n->lock);
+    n->work = *w;
+    n->has_work = true;
+    pthread_cond_signal(&n->todo);
+    pthread_mutex_unlock(&n->lock);
+    n->busy = true;
+}
+
+static void begin_program(struct beba_datapath *dp)
+{
+    struct work w = {.machine = beba_datapath_program_uncompiled(dp)};
+
+    if (!w.machine)
+        return;
+    beba_machine_hold(w.machine);
+    give(dp->native, &w);
 }
 
 /* Writes the C, and gives it to the thread. */
@@ -210,17 +263,17 @@ static void begin(struct beba_datapath *dp)
         beba_strbuf_free(&w.text);
         return;
     }
-    pthread_mutex_lock(&n->lock);
-    n->work = w;
-    n->has_work = true;
-    pthread_cond_signal(&n->todo);
-    pthread_mutex_unlock(&n->lock);
-    n->busy = true;
+    give(n, &w);
 }
 
 static bool is_due(const struct beba_datapath_compiler *n, uint64_t at)
 {
     return at - n->last_change >= ms(n->opts.quiet) || at - n->first_change >= ms(PATIENCE_MS);
+}
+
+static bool is_pending(const struct beba_datapath_compiler *n)
+{
+    return n->info.structure != n->info.compiled && !n->info.failed;
 }
 
 unsigned beba_datapath_native_step(struct beba_datapath *dp)
@@ -235,31 +288,37 @@ unsigned beba_datapath_native_step(struct beba_datapath *dp)
         n->has_result = false;
         pthread_mutex_unlock(&n->lock);
         if (n->busy)
-            return n->opts.wake ? 0 : 10;
+            return n->opts.wake ? 0 : POLL_MS;
         take_result(dp, &n->work);
     }
-    if (n->info.structure == n->info.compiled || n->info.failed)
-        return 0;
-    if (!is_due(n, now()))
-        return n->opts.quiet;
-    begin(dp);
-    return n->busy && !n->opts.wake ? 10 : 0;
+    if (is_pending(n) && is_due(n, now()))
+        begin(dp);
+    if (!n->busy)
+        begin_program(dp);
+    if (n->busy)
+        return n->opts.wake ? 0 : POLL_MS;
+    return is_pending(n) ? n->opts.quiet : 0;
 }
 
 int beba_datapath_native_wait(struct beba_datapath *dp, struct beba_error *err)
 {
     struct beba_datapath_compiler *n = dp->native;
 
-    while (n->info.structure != n->info.compiled && !n->info.failed) {
-        if (!n->busy)
+    for (;;) {
+        if (!n->busy && is_pending(n))
             begin(dp);
+        if (!n->busy)
+            begin_program(dp);
+        if (!n->busy && !is_pending(n))
+            break;
         pthread_mutex_lock(&n->lock);
         while (n->busy && !n->has_result)
             pthread_cond_wait(&n->done, &n->lock);
         pthread_mutex_unlock(&n->lock);
         beba_datapath_native_step(dp);
     }
-    return n->info.failed ? beba_error_set(err, -EIO, "%s", n->info.error) : 0;
+    return n->info.failed || n->info.program_failed ? beba_error_set(err, -EIO, "%s", n->info.error)
+                                                    : 0;
 }
 
 int beba_datapath_native_start(struct beba_datapath *dp,
@@ -306,6 +365,8 @@ void beba_datapath_native_free(struct beba_datapath *dp)
         beba_strbuf_free(&n->text);
         if (n->busy) {
             beba_cc_close(n->work.module);
+            beba_native_module_free(n->work.program);
+            beba_machine_free(n->work.machine);
             beba_strbuf_free(&n->work.text);
         }
         free(n);

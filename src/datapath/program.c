@@ -14,6 +14,7 @@
 struct beba_table_program {
     struct beba_machine *machine;
     uint8_t next;
+    bool compiled; /* control: or it has been tried */
     char name[];
 };
 
@@ -106,6 +107,19 @@ const char *beba_datapath_program_name(struct beba_datapath *dp, uint8_t table)
     const struct beba_table_program *p = program_at(dp, table);
 
     return p ? p->name : NULL;
+}
+
+struct beba_machine *beba_datapath_program_uncompiled(struct beba_datapath *dp)
+{
+    for (unsigned i = 0; i < BEBA_DP_TABLES; i++) {
+        struct beba_table_program *p = program_at(dp, (uint8_t)i);
+
+        if (!p || p->compiled)
+            continue;
+        p->compiled = true;
+        return p->machine;
+    }
+    return NULL;
 }
 
 void beba_programs_free(struct beba_stateful *s)

@@ -17,6 +17,8 @@ bool beba_datapath_program_flows(struct beba_datapath *dp, uint8_t table,
                                  const struct beba_datapath_flow_filter *filter, uint64_t *cursor,
                                  bool (*fn)(void *arg, const struct beba_datapath_flow *flow),
                                  void *arg);
+/* A program that is still to be compiled, which it now is no more; NULL: there is none. */
+struct beba_machine *beba_datapath_program_uncompiled(struct beba_datapath *dp);
 uint32_t beba_datapath_program_rules(struct beba_datapath *dp, uint8_t table); /* 0: no program */
 
 BEBA_INLINE bool beba_table_has_entries(const struct beba_datapath *dp, uint8_t table)

@@ -201,6 +201,38 @@ static void programs_run_before_entries(void **state)
     beba_datapath_expire(f->dp, f->now);
 }
 
+/* In the middle of a flow, which goes on in the state that it had. */
+static void programs_become_native(void **state)
+{
+    struct fixture *f = *state;
+    struct beba_datapath_native is;
+    struct beba_error err = {0};
+
+    assert_int_equal(load(f, 0, knocking), 0);
+    assert_int_equal(add(f, 1, 2, 0, NULL), 0);
+    udp(f, 7, 1111);
+    assert_int_equal(
+        beba_datapath_native_start(f->dp, &(struct beba_datapath_native_opts){0}, &err), 0);
+    if (beba_datapath_native_wait(f->dp, &err))
+        fail_msg("%s", err.what);
+    beba_datapath_native(f->dp, &is);
+    assert_int_equal(is.n_programs, 1);
+    udp(f, 7, 2222);
+    assert_int_equal(dropped(f), 2);
+    assert_int_equal(udp(f, 7, 22), 1);
+    assert_int_equal(f->out[0], 2);
+    assert_int_equal(udp(f, 8, 22), 0);
+    f->now += 61 * SECOND;
+    assert_int_equal(udp(f, 7, 22), 0);
+    beba_datapath_expire(f->dp, f->now);
+    /* the next one is being compiled when the datapath goes */
+    assert_int_equal(load(f, 0, "machine a { always { drop } }\n"), 0);
+    beba_datapath_native_step(f->dp);
+    assert_int_equal(beba_datapath_program_unload(f->dp, 0), 0);
+    beba_datapath_expire(f->dp, f->now);
+    beba_datapath_expire(f->dp, f->now);
+}
+
 static void programs_run_after_entries_and_after_each_other(void **state)
 {
     struct fixture *f = *state;
@@ -475,6 +507,7 @@ int main(void)
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
     const struct CMUnitTest tests[] = {
         TEST(programs_run_before_entries),
+        TEST(programs_become_native),
         TEST(programs_run_after_entries_and_after_each_other),
         TEST(entries_see_what_programs_wrote),
         TEST(events_are_told),

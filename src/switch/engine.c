@@ -7,12 +7,14 @@
 static void say(struct beba_daemon *d)
 {
     struct beba_datapath_native is;
+    bool failed;
 
     beba_datapath_native(d->dp, &is);
-    if (is.failed && !d->native_failed)
+    failed = is.failed || is.program_failed;
+    if (failed && !d->native_failed)
         beba_log(&d->log, BEBA_LOG_WARNING, "no native code, the interpreter goes on: %s",
                  is.error);
-    d->native_failed = is.failed;
+    d->native_failed = failed;
     if (is.n_compiled != d->natives)
         beba_log(&d->log, BEBA_LOG_INFO,
                  "native code for the tables: compiled in %llu ms, in use %llu ms after the change",

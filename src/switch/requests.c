@@ -281,10 +281,11 @@ static void show_engine(struct beba_control_client *k)
         return;
     beba_strbuf_printf(&k->out,
                        ", \"structure\": %llu, \"compiled\": %llu, \"compilations\": %llu, "
-                       "\"compile_ms\": %llu, \"swap_ms\": %llu, \"engine_error\": ",
+                       "\"compile_ms\": %llu, \"swap_ms\": %llu, \"programs_compiled\": %llu, "
+                       "\"engine_error\": ",
                        ull(is.structure), ull(is.compiled), ull(is.n_compiled),
-                       ull(is.compile_ns / 1000000), ull(is.swap_ns / 1000000));
-    beba_control_text(&k->out, is.failed ? is.error : "");
+                       ull(is.compile_ns / 1000000), ull(is.swap_ns / 1000000), ull(is.n_programs));
+    beba_control_text(&k->out, is.failed || is.program_failed ? is.error : "");
 }
 
 static bool step_show(struct beba_control_client *k)
