@@ -6,6 +6,7 @@
                        punix: ovs-ofctl
 """
 
+import os
 import re
 import shutil
 import threading
@@ -89,6 +90,19 @@ def test_swap_under_traffic(switch):
     assert stream.got == list(range(stream.sent)), "packets were lost, or out of order"
     counted = int(re.search(r"cookie=0x7,.*n_packets=(\d+)", switch.ofctl("dump-flows")).group(1))
     assert counted >= stream.sent > 100
+
+
+@compiler
+@need("ping")
+def test_program(switch):
+    """A program that learns addresses goes on with what it knows when its code is put in."""
+    path = os.path.join(os.path.dirname(__file__), "..", "..", "examples", "mac_learning.xfsm")
+    switch.start("--engine", "auto")
+    switch.ctl("load", os.path.abspath(path), "--table", "0")
+    assert switch.ping() == 3
+    live.wait_until("its code", lambda: engine(switch)["programs_compiled"], timeout=60)
+    assert switch.ping() == 3
+    assert not engine(switch)["engine_error"]
 
 
 @need("ping")
