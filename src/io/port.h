@@ -16,7 +16,8 @@
  *       zerocopy=on       fails where the driver must copy; off: lets it. Default: what it can
  *       ring=N            packets that wait to be received, and to be sent, of each queue: 64 to
  *                         8192 (default 1024), rounded up to a power of two
- *       busy-poll=N       recv looks for packets in the driver, up to N us (SO_BUSY_POLL)
+ *       busy-poll=N       recv has the driver look for packets (SO_PREFER_BUSY_POLL, and N us of
+ *                         SO_BUSY_POLL, which poll() heeds where net.core.busy_poll is set)
  *       promisc=off
  *   tap:NAME              a TAP device, made if there is none and brought up
  *       persist           it stays when the port is closed

@@ -33,11 +33,15 @@ static bool step_ports(struct beba_control_client *k)
     for (struct beba_swport *p = beba_ports_first(k->d->ports); p; p = p->next) {
         struct beba_of_port_stats s;
         struct beba_port_counters c;
+        const char *about;
 
         beba_ports_stats(k->d->ports, p, &s);
         beba_workers_port_counters(k->d->workers, p->number, &c);
         beba_strbuf_printf(&k->out, "{\"port\": %u, \"name\": ", p->number);
         beba_control_text(&k->out, p->name);
+        about = beba_workers_port_about(k->d->workers, p->number);
+        if (*about)
+            beba_strbuf_printf(&k->out, ", \"driver\": \"%s\"", about);
         beba_strbuf_printf(&k->out,
                            ", \"present\": %s, \"up\": %s, \"config\": %u, \"speed\": %u, "
                            "\"rx_packets\": %llu, \"rx_bytes\": %llu, \"tx_packets\": %llu, "

@@ -45,6 +45,8 @@ def transfer(switch, source, target, size):
 def test_ping_and_tcp(switch):
     switch.start(kind="xdp:")
     assert "native XDP" in switch.log()
+    assert [p["driver"] for p in switch.ctl("ports")] == [
+        "native XDP, copied by the kernel, 1 queue"] * 2
     switch.ofctl("add-flow", "in_port=1,actions=output:2")
     switch.ofctl("add-flow", "in_port=2,actions=output:1")
     switch.ofctl("add-flow", "priority=40000,in_port=2,ip,actions=dec_ttl,output:1")
