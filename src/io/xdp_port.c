@@ -79,6 +79,7 @@ struct xdp_port {
 
     /* By the first socket. Places in its ring: what it has been given, told of, has taken. */
     uint32_t queued, told, taken;
+    uint32_t dropped; /* of those taken next, by the device; which ones nothing tells */
     unsigned n_spare;
     uint32_t spare[BEBA_PORT_BATCH]; /* frames to copy into */
 };
@@ -563,6 +564,11 @@ static void settle(struct xdp_port *s)
     for (; s->taken != taken; s->taken++)
         bytes += xsk_ring_prod__tx_desc(&k->tx, s->taken)->len;
     if (n) {
+        uint32_t dropped = s->dropped < n ? s->dropped : n;
+
+        s->dropped -= dropped;
+        bytes -= bytes / n * dropped;
+        n -= dropped;
         beba_port_count(&s->port.count.tx_packets, n);
         beba_port_count(&s->port.count.tx_bytes, bytes);
         beba_port_becomes(&s->port, BEBA_PORT_READY);
@@ -605,9 +611,10 @@ static void kick(struct xdp_port *s)
             return;
         }
         n = sendto(xsk_socket__fd(k->xsk), NULL, 0, MSG_DONTWAIT, NULL, 0);
-        if (n < 0 && errno == EBUSY) /* taken, but dropped by the device */
+        if (n < 0 && errno == EBUSY) {
+            s->dropped++;
             beba_port_lose(&s->port, BEBA_PORT_TX_FULL, 1);
-        else if (n < 0 && errno != EAGAIN && errno != ENOBUFS && errno != EINTR) {
+        } else if (n < 0 && errno != EAGAIN && errno != ENOBUFS && errno != EINTR) {
             not_sent(s, errno);
             return;
         }

@@ -586,6 +586,41 @@ static void a_full_queue_is_sent(void **state)
     unmake("a0");
 }
 
+/* What the device drops is counted, and does not fill the ring. */
+static void a_peer_that_is_down(void **state)
+{
+    struct beba_packet p = {.data = frame, .len = 100, .wire_len = 100};
+    struct beba_port_counters c;
+    struct beba_port *port;
+    uint64_t all = 0;
+    int raw;
+
+    (void)state;
+    make_pair("a0", "b0");
+    port = port_open("xdp:a0,ring=64");
+    fill_frame(frame, 100);
+    run("ip link set b0 down");
+    for (unsigned i = 0; i < 1000; i++) {
+        beba_port_send(port, 0, &p);
+        if (i % 10 == 9)
+            beba_port_flush(port);
+    }
+    run("ip link set b0 up");
+    wait_up("a0");
+    wait_up("b0");
+    raw = raw_open("b0");
+    both_ways(port, raw, frame, 100, true);
+    beba_port_counters(port, &c);
+    for (unsigned i = 0; i < BEBA_PORT_N_LOSSES; i++)
+        all += c.loss[i];
+    assert_int_equal(c.tx_packets, 1);
+    assert_int_equal(c.tx_bytes, 100);
+    assert_int_equal(all, 1000);
+    close(raw);
+    beba_port_close(port, NULL);
+    unmake("a0");
+}
+
 static void down_up_and_gone(void **state)
 {
     struct beba_packet p = {.data = frame, .len = 60, .wire_len = 60};
@@ -825,6 +860,7 @@ static int tests(void)
         cmocka_unit_test(beside_a_thread_that_works),
         cmocka_unit_test(what_is_not_received_is_counted),
         cmocka_unit_test(a_full_queue_is_sent),
+        cmocka_unit_test(a_peer_that_is_down),
         cmocka_unit_test(one_of_a_group_goes),
         cmocka_unit_test(all_queues_are_served),
         cmocka_unit_test(an_interface_in_use_is_refused),
