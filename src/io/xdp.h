@@ -7,6 +7,8 @@
 
 #include "io/driver.h"
 
+#include <xdp/xsk.h>
+
 enum beba_xdp_mode { BEBA_XDP_AUTO, BEBA_XDP_NATIVE, BEBA_XDP_GENERIC };
 
 /* The program on an interface, as long as this process lives. */
@@ -70,5 +72,23 @@ BEBA_INLINE void beba_xdp_free(struct beba_xdp_memory *m, uint32_t frame)
     beba_xdp_own(m, frame, 0);
     m->free[m->n_free++] = frame;
 }
+
+/* A socket on one of the interface's queues, with rings of ring places each (a power of two). */
+struct beba_xdp_socket {
+    struct xsk_umem *umem;
+    struct xsk_socket *xsk;
+    struct xsk_ring_prod fill, tx;
+    struct xsk_ring_cons rx, done;
+    uint32_t given; /* frames with the kernel to receive into, or received and waiting */
+};
+
+/* flags: XDP_COPY, XDP_ZEROCOPY or 0; busy_poll in us, 0: not. -EBUSY: the queue is another's. What
+ * fails half-way is to be closed. */
+int beba_xdp_socket_open(struct beba_xdp_socket *k, const char *name, uint32_t queue,
+                         const struct beba_xdp_memory *memory, uint32_t ring, uint16_t flags,
+                         uint32_t busy_poll);
+void beba_xdp_socket_close(struct beba_xdp_socket *k);
+/* Adds what the kernel counts. */
+void beba_xdp_socket_losses(const struct beba_xdp_socket *k, uint64_t loss[BEBA_PORT_N_LOSSES]);
 
 #endif

@@ -23,7 +23,6 @@
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
-#include <xdp/xsk.h>
 
 enum {
     RING_MIN = 64,
@@ -32,30 +31,14 @@ enum {
     KERNEL_ROOM = 256, /* before a received packet: XDP_PACKET_HEADROOM */
     SMALL = 11,        /* log2 of the frames' sizes */
     LARGE = 12,
-    TAGS = 8,             /* bytes of VLAN tags that ordinary packets have beyond the MTU */
-    KICKS = 64,           /* tries to have the kernel send, without any effect */
-    IDLE = 8,             /* recvs that find nothing until the socket is asked why */
-    BUSY_MAX = 10000,     /* us */
-    BUSY_BUDGET = 64,     /* packets */
-    TX_BUDGET_OPTION = 9, /* XDP_MAX_TX_SKB_BUDGET of newer headers */
-    PREFER_BUSY_POLL = 69,
-    BUSY_POLL_BUDGET = 70,
-    SEND_BUFFER = 4 << 20,
-    LET_GO = 100000, /* us */
-    BETWEEN_TRIES = 10000,
-    TRIES = 100,
+    TAGS = 8,         /* bytes of VLAN tags that ordinary packets have beyond the MTU */
+    KICKS = 64,       /* tries to have the kernel send, without any effect */
+    IDLE = 8,         /* recvs that find nothing until the socket is asked why */
+    BUSY_MAX = 10000, /* us */
+    LET_GO = 100000,  /* us */
 };
 
 enum zerocopy { ZEROCOPY_AUTO, ZEROCOPY_ON, ZEROCOPY_OFF };
-
-struct xdp_socket {
-    struct xsk_umem *umem;
-    struct xsk_socket *xsk;
-    struct xsk_ring_prod fill, tx;
-    struct xsk_ring_cons rx, done;
-    uint32_t given; /* frames with the kernel to receive into, or received and waiting */
-    bool open;
-};
 
 struct xdp_port {
     struct beba_port port;
@@ -73,7 +56,7 @@ struct xdp_port {
     uint64_t mtu;
 
     unsigned n_sockets, next; /* the socket asked first */
-    struct xdp_socket *socket;
+    struct beba_xdp_socket *socket;
     unsigned idle, n_held;
     uint32_t held[BEBA_PORT_BATCH];
 
@@ -182,64 +165,11 @@ static int prepare_memory(struct xdp_port *s, struct beba_error *err)
     return 0;
 }
 
-static void set(int fd, int level, int name, int value)
+static uint16_t bind_flags(const struct xdp_port *s)
 {
-    setsockopt(fd, level, name, &value, sizeof(value));
-}
-
-static void tune(const struct xdp_port *s, int fd)
-{
-    int size = SEND_BUFFER;
-
-    if (setsockopt(fd, SOL_SOCKET, SO_SNDBUFFORCE, &size, sizeof(size)))
-        set(fd, SOL_SOCKET, SO_SNDBUF, size);
-    set(fd, SOL_XDP, TX_BUDGET_OPTION, (int)s->ring);
-    if (s->busy_poll) {
-        set(fd, SOL_SOCKET, PREFER_BUSY_POLL, 1);
-        set(fd, SOL_SOCKET, SO_BUSY_POLL, (int)s->busy_poll);
-        set(fd, SOL_SOCKET, BUSY_POLL_BUDGET, BUSY_BUDGET);
-    }
-}
-
-static int try_socket(struct xdp_port *s, struct xdp_socket *k, uint32_t queue)
-{
-    struct beba_xdp_memory *m = s->memory;
-    struct xsk_umem_config memory = {
-        .fill_size = s->ring, .comp_size = s->ring, .frame_size = 1u << m->shift};
-    struct xsk_socket_config config = {.rx_size = s->ring,
-                                       .tx_size = s->ring,
-                                       .libxdp_flags = XSK_LIBXDP_FLAGS__INHIBIT_PROG_LOAD,
-                                       .bind_flags = XDP_USE_NEED_WAKEUP};
-    int rc;
-
     if (s->zerocopy == ZEROCOPY_OFF || s->link->mode == BEBA_XDP_GENERIC)
-        config.bind_flags |= XDP_COPY;
-    else if (s->zerocopy == ZEROCOPY_ON)
-        config.bind_flags |= XDP_ZEROCOPY;
-    rc = xsk_umem__create(&k->umem, m->base, (uint64_t)m->n << m->shift, &k->fill, &k->done,
-                          &memory);
-    if (rc)
-        return rc;
-    rc = xsk_socket__create(&k->xsk, s->port.name, queue, k->umem, &k->rx, &k->tx, &config);
-    if (rc)
-        return rc;
-    k->open = true;
-    tune(s, xsk_socket__fd(k->xsk));
-    return 0;
-}
-
-/* The kernel frees a queue only some time after its last socket was closed. */
-static int open_socket(struct xdp_port *s, struct xdp_socket *k, uint32_t queue)
-{
-    for (unsigned tries = 0;; tries++) {
-        int rc = try_socket(s, k, queue);
-
-        if (rc != -EBUSY || tries == TRIES)
-            return rc;
-        xsk_umem__delete(k->umem);
-        *k = (struct xdp_socket){0};
-        usleep(BETWEEN_TRIES);
-    }
+        return XDP_COPY;
+    return s->zerocopy == ZEROCOPY_ON ? XDP_ZEROCOPY : 0;
 }
 
 static int fail(struct xdp_port *s, int rc, uint32_t queue, struct beba_error *err)
@@ -257,7 +187,7 @@ static int fail(struct xdp_port *s, int rc, uint32_t queue, struct beba_error *e
 }
 
 /* Frames to receive into. Under the memory's lock. */
-static void give_frames(struct xdp_port *s, struct xdp_socket *k)
+static void give_frames(struct xdp_port *s, struct beba_xdp_socket *k)
 {
     struct beba_xdp_memory *m = s->memory;
     uint32_t n = s->ring - k->given, at;
@@ -281,9 +211,11 @@ static int open_sockets(struct xdp_port *s, struct beba_error *err)
     struct beba_port *port = &s->port;
 
     for (unsigned i = 0; i < s->n_sockets; i++) {
-        struct xdp_socket *k = &s->socket[i];
+        struct beba_xdp_socket *k = &s->socket[i];
         uint32_t queue = port->opts.queue + i * port->opts.n_queues;
-        int rc = open_socket(s, k, queue), fd;
+        int rc = beba_xdp_socket_open(k, port->name, queue, s->memory, s->ring, bind_flags(s),
+                                      s->busy_poll),
+            fd;
 
         if (rc)
             return fail(s, rc, queue, err);
@@ -386,14 +318,8 @@ static void close_locked(struct xdp_port *s)
 {
     if (s->link)
         beba_xdp_link_put(&s->port, s->link);
-    for (unsigned i = 0; s->socket && i < s->n_sockets; i++) {
-        struct xdp_socket *k = &s->socket[i];
-
-        if (k->open)
-            xsk_socket__delete(k->xsk);
-        if (k->umem)
-            xsk_umem__delete(k->umem);
-    }
+    for (unsigned i = 0; s->socket && i < s->n_sockets; i++)
+        beba_xdp_socket_close(&s->socket[i]);
     if (s->in_place && s->memory->refs > 1)
         usleep(LET_GO);
     if (s->memory)
@@ -475,8 +401,8 @@ static bool take(struct xdp_port *s, const struct xdp_desc *d, struct beba_packe
     return true;
 }
 
-static unsigned receive_from(struct xdp_port *s, struct xdp_socket *k, struct beba_packet *packet,
-                             unsigned max, uint64_t *now)
+static unsigned receive_from(struct xdp_port *s, struct beba_xdp_socket *k,
+                             struct beba_packet *packet, unsigned max, uint64_t *now)
 {
     uint32_t at, n = xsk_ring_cons__peek(&k->rx, max, &at);
     unsigned good = 0;
@@ -512,7 +438,7 @@ static void see_error(struct xdp_port *s)
 }
 
 /* Drivers that say so wait to be told of new frames; a thread that polls makes the driver work. */
-static void wake_driver(struct xdp_port *s, struct xdp_socket *k, bool idle)
+static void wake_driver(struct xdp_port *s, struct beba_xdp_socket *k, bool idle)
 {
     if (xsk_ring_prod__needs_wakeup(&k->fill) || (idle && s->busy_poll))
         recvfrom(xsk_socket__fd(k->xsk), NULL, 0, MSG_DONTWAIT, NULL, NULL);
@@ -556,7 +482,7 @@ static unsigned receive(struct beba_port *port, struct beba_packet *packet, unsi
 /* What the kernel has taken since asked last, and frames that have been sent. */
 static void settle(struct xdp_port *s)
 {
-    struct xdp_socket *k = &s->socket[0];
+    struct beba_xdp_socket *k = &s->socket[0];
     struct beba_xdp_memory *m = s->memory;
     uint32_t taken = __atomic_load_n(k->tx.consumer, __ATOMIC_ACQUIRE), n = taken - s->taken, at;
     uint64_t bytes = 0;
@@ -599,7 +525,7 @@ static void not_sent(struct xdp_port *s, int error)
 /* Has the kernel send what the ring holds. */
 static void kick(struct xdp_port *s)
 {
-    struct xdp_socket *k = &s->socket[0];
+    struct beba_xdp_socket *k = &s->socket[0];
     unsigned tries = 0;
 
     for (;;) {
@@ -766,22 +692,12 @@ static void pass(struct beba_port *port, uint32_t queue, const struct beba_packe
 /* --- counters ----------------------------------------------------------------------------------
  */
 
-/* In dropped are those too long for a frame and those for which there was none. */
 static void losses(struct beba_port *port, uint64_t loss[BEBA_PORT_N_LOSSES])
 {
     struct xdp_port *s = self(port);
 
-    for (unsigned i = 0; i < s->n_sockets; i++) {
-        struct xdp_statistics st = {0};
-        socklen_t len = sizeof(st);
-
-        if (getsockopt(xsk_socket__fd(s->socket[i].xsk), SOL_XDP, XDP_STATISTICS, &st, &len))
-            continue;
-        loss[BEBA_PORT_RX_FULL] += st.rx_ring_full + st.rx_fill_ring_empty_descs;
-        if (st.rx_dropped > st.rx_fill_ring_empty_descs)
-            loss[BEBA_PORT_RX_TRUNCATED] += st.rx_dropped - st.rx_fill_ring_empty_descs;
-        loss[BEBA_PORT_TX_ERROR] += st.tx_invalid_descs;
-    }
+    for (unsigned i = 0; i < s->n_sockets; i++)
+        beba_xdp_socket_losses(&s->socket[i], loss);
 }
 
 const struct beba_driver beba_driver_xdp = {
