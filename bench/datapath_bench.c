@@ -10,8 +10,9 @@
  * times include parsing. new_flows: every packet is a connection never seen before (its addresses
  * are random behind the entries' prefixes, its ports random), and an entry that none matches looks
  * at all of that, so that nothing is known of it; times include making it. Each by the interpreter,
- * and then by native code where there is a C compiler. Then flow-mods: adds of
- * 100 000 of those entries, and their deletion one by one.
+ * and then by native code where there is a C compiler. states: one stateful table, by source, with
+ * 100 000 states. swap: tables change under traffic. Then flow-mods: adds of 100 000 of those
+ * entries, and their deletion one by one.
  *
  * Bars: 10 million packets a second, 5 million, none for 100 000 entries, 100 000 flow-mods. */
 #include <stdio.h>
@@ -247,7 +248,7 @@ static void packets_record(struct report *r, const char *name, const char *engin
     if (!r->json)
         return;
     fprintf(r->json,
-            "%s\n {\"name\": \"%s\", \"target\": \"datapath\", \"engine\": \"%s\", "
+            "%s\n {\"name\": \"%s\", \"target\": \"%s\", "
             "\"flows\": %u, \"skew\": "
             "\"none\", \"cores\": 1, \"mpps\": %.3f, \"ns_per_packet\": %.2f",
             r->n++ ? "," : "", name, engine, flows, mpps, 1e3 / mpps);
@@ -348,6 +349,89 @@ static void bench_new_flows(struct report *r, unsigned tables, uint32_t entries)
     beba_datapath_free(t.dp);
 }
 
+/* One stateful table: all sources are in state 4, which an entry lets through. */
+static void bench_states(struct report *r, uint32_t flows)
+{
+    const struct beba_of_scope source = {
+        .n = 1, .header = {0x80001604}, .field = {OFPXMT_OFB_IPV4_SRC}};
+    struct beba_of_state_mod mod[] = {
+        {.command = BEBA_STATEFUL_TABLE_CONFIG, .stateful = true},
+        {.command = BEBA_SET_L_EXTRACTOR, .extractor = {.scope = source}},
+        {.command = BEBA_SET_U_EXTRACTOR, .extractor = {.scope = source}},
+    };
+    struct beba_of_oxm state = is(BEBA_OF_STATE, 4);
+    struct beba_of_error err;
+    struct tables t;
+
+    if (!wanted(r, "states"))
+        return;
+    t = open_tables();
+    for (unsigned i = 0; i < 3; i++)
+        if (beba_datapath_state_mod(t.dp, &mod[i], 0, &err))
+            fail(err.what);
+    for (uint32_t i = 0; i < flows; i++)
+        for (uint32_t low = 0; low < 16; low++) {
+            struct beba_of_state_mod set = {.command = BEBA_SET_FLOW_STATE,
+                                            .flow = {.key_len = 4, .state = 4, .mask = ~0u}};
+
+            beba_store32(set.flow.key, address(i + (1 << 20)) ^ low);
+            if (beba_datapath_state_mod(t.dp, &set, 0, &err))
+                fail(err.what);
+        }
+    add(&t, OFPFC_ADD, 0, 1, &state, 1, 0);
+    make_packets(flows);
+    both(r, "states", &t, flows * 16, flows, 5);
+    beba_datapath_free(t.dp);
+}
+
+/* Packets all the time, while entries come with masks that were not there: how long until there is
+ * code for them, and what is lost meanwhile. */
+static void bench_swap(struct report *r)
+{
+    const struct beba_datapath_native_opts opts = {0};
+    struct renewal none = {0};
+    struct beba_datapath_native code;
+    struct beba_error err;
+    uint64_t n = 0, worst = 0;
+    struct tables t;
+
+    if (!wanted(r, "swap"))
+        return;
+    t = open_tables();
+    for (uint32_t i = 0; i < 100000; i++)
+        wildcard(&t, OFPFC_ADD, 0, i, 5, 0);
+    make_packets(100000);
+    if (beba_datapath_native_start(t.dp, &opts, &err) || beba_datapath_native_wait(t.dp, &err)) {
+        printf("swap: no native code: %s\n", err.what);
+        beba_datapath_free(t.dp);
+        return;
+    }
+    sent = 0;
+    for (unsigned i = 0; i < (r->quick ? 3u : 9u); i++) {
+        struct beba_of_oxm oxm[] = {is(OFPXMT_OFB_ETH_TYPE, 0x0800), is(OFPXMT_OFB_IP_PROTO, 17),
+                                    prefix(OFPXMT_OFB_IPV4_SRC, 0x0a000000, 8 + i)};
+
+        add(&t, OFPFC_ADD, 0, 50, oxm, 3, 0);
+        do {
+            run_all(&t, &none);
+            n += PACKETS;
+            beba_datapath_native_step(t.dp);
+            beba_datapath_native(t.dp, &code);
+        } while (code.structure != code.compiled && !code.failed);
+        worst = code.swap_ns > worst ? code.swap_ns : worst;
+    }
+    printf("%-20s %8u entries, at most %.0f ms; of %llu packets %llu lost\n", "swap", 100000,
+           (double)worst * 1e-6, (unsigned long long)n, (unsigned long long)(n - sent));
+    if (r->json)
+        fprintf(r->json,
+                "%s\n {\"name\": \"swap_time\", \"target\": \"native\", \"flows\": 100000, "
+                "\"skew\": null, \"cores\": 1, \"value\": %.1f, \"unit\": \"ms\"},\n "
+                "{\"name\": \"swap_lost\", \"target\": \"native\", \"flows\": 100000, "
+                "\"skew\": null, \"cores\": 1, \"value\": %llu, \"unit\": \"packets\"}",
+                r->n++ ? "," : "", (double)worst * 1e-6, (unsigned long long)(n - sent));
+    beba_datapath_free(t.dp);
+}
+
 static void bench_mods(struct report *r)
 {
     uint32_t n = 100000;
@@ -394,6 +478,8 @@ int main(int argc, char **argv)
     bench_new_flows(&r, 3, 10000);
     bench_new_flows(&r, 1, 100000);
     bench_new_flows(&r, 3, 100000);
+    bench_states(&r, 6250);
+    bench_swap(&r);
     bench_mods(&r);
     rcu_unregister_thread();
     if (r.json) {

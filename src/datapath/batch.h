@@ -248,7 +248,8 @@ BEBA_INLINE void beba_batch_run(const struct beba_batch *b, const struct beba_ba
         if (form->whole)
             calls->state(w->dp, 0, &of[i].key, &of[i].lookup);
     }
-    asked = form->ask && calls->ask(b, of);
+    /* into a stateful table every packet comes with a state, and so with a key of its own */
+    asked = form->ask && !stateful && calls->ask(b, of);
     if (b->n > 1 && !stateful)
         look_ahead(b, of, form, calls);
     for (unsigned i = 0; i < b->n; i++)
