@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
-"""What the tests of the switch share. $BEBA is the binary under test. They need root."""
+"""What the tests of the switch share. $BEBA is the binary under test, $BEBA_TEST_ENGINE its engine
+where a test does not say. They need root."""
 
 import json
 import os
@@ -103,6 +104,8 @@ class Switch:
         """kind: "xdp:" and the like, of all ports."""
         options = [x for i in range(len(self.hosts)) for x in ("-p", f"{kind}v{i + 1}")]
         options = options if ports else []
+        if os.environ.get("BEBA_TEST_ENGINE") and "--engine" not in args:
+            options += ["--engine", os.environ["BEBA_TEST_ENGINE"]]
         with open(self.log_path, "ab") as log:
             self.process = self.s.spawn(
                 live.BEBA, "switch", *options, "--control", self.socket, "-c", "ptcp:6653",
