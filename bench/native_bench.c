@@ -21,6 +21,7 @@
 #include "frames.h"
 #include "hand.h"
 #include "lang/lang.h"
+#include "native/native.h"
 
 #include <errno.h>
 #include <math.h>
@@ -438,6 +439,21 @@ static void add_engine(struct bench *b, const char *name, const struct beba_pipe
         die(name, err.what);
 }
 
+/* Where there is a compiler. */
+static void add_native(struct bench *b, const struct beba_pipeline *p, uint64_t capacity)
+{
+    struct beba_native_module *module;
+    struct beba_error err = {0};
+
+    if (beba_native_new(p, NULL, &module, &err)) {
+        fprintf(stderr, "native_bench: no native engine: %s\n", err.what);
+        return;
+    }
+    add_engine(b, "native", p, capacity);
+    if (beba_engine_use(b->side[b->n_sides - 1].engine, beba_native_code(module)))
+        die("native", "the engine does not take the code");
+}
+
 static void add_hand(struct bench *b, const char *name, hand_fn run, const struct hand_shape *shape,
                      uint64_t capacity)
 {
@@ -500,6 +516,7 @@ static void prepare(struct bench *b, const struct beba_pipeline *pipeline)
         b->packet[i].len = b->packet[i].wire_len = FRAME;
     }
     add_engine(b, "interp", pipeline, capacity);
+    add_native(b, pipeline, capacity);
     if (b->program->hand) {
         add_hand(b, "hand", b->program->hand, b->program->shape, capacity);
         add_hand(b, "harness", harness, NULL, 0);

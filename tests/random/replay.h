@@ -1,11 +1,21 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
-/* Between replay.c (the runs) and compare.c (what must be the same after them). */
+/* Packets and engines (world.c), and what must be the same after runs (compare.c). */
 #ifndef BEBA_RANDOM_REPLAY_H
 #define BEBA_RANDOM_REPLAY_H
 
 #include "engine/engine.h"
 
-enum { SLOTS = 100 }; /* packets a call: more than the engine's batch */
+enum {
+    SLOTS = 100, /* packets a call: more than the engine's batch */
+    MAX_PACKETS = 4096,
+};
+
+/* A packet of a capture, as it is there. */
+struct original {
+    struct beba_packet p;
+    uint8_t *bytes;
+    unsigned wrong, present; /* checksums */
+};
 
 /* An engine and the packets of its last call. */
 struct world {
@@ -15,8 +25,23 @@ struct world {
     struct beba_result result[SLOTS];
 };
 
+extern bool failed;
 /* Something does not hold: says so; the exit status will be 1. */
 void complain(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+
+/* p, unless it is NULL. */
+void *checked(void *p);
+
+/* Up to MAX_PACKETS packets; how many. */
+unsigned read_capture(const char *path, struct original *out);
+void free_capture(struct original *o, unsigned n); /* and o */
+
+void world_init(struct world *w, const struct beba_pipeline *pipeline);
+void world_free(struct world *w);
+/* A copy of the packet with room around it. */
+void fill(struct world *w, unsigned slot, const struct original *o);
+/* Copies of n packets, at most SLOTS, through the engine in one call. */
+void run_batch(struct world *w, const struct original *o, unsigned n);
 
 /* Result, bytes and mirrored copies of one packet. */
 void compare_packet(const char *what, unsigned number, const struct world *a, unsigned i,
