@@ -68,6 +68,8 @@ static void look_at_stmt(struct look *l, const struct beba_stmt *s)
         l->weight += 30;
         look_at_field(l, s->id);
     }
+    if (s->kind == BEBA_STMT_MIRROR && l->e)
+        l->e->mirrors = true;
     if (s->kind == BEBA_STMT_SWAP && l->e)
         l->e->layers |= 1u << s->id;
     if (l->e)

@@ -14,8 +14,8 @@
  *     keys_of()        kind of the packet, its keys and their hashes; asks for lines of tags
  *     fetch()          asks for entries
  *     tables_of()      runs the packet
- *     run()            packet i is looked at while the entry of packet i - 16 is asked for and
- *                      packet i - 32 is run: what memory has to bring is asked for steadily
+ *     batch()          a batch in these phases; entries are asked for sixteen packets ahead
+ *     run()            all batches, and what they counted
  *     beba_native_code
  *
  * Small programs that change no packet get a copy of their tables for each common kind of packet,
@@ -98,6 +98,7 @@ static void cpu_type(struct emit *e)
     beba_emit_line(e, "    struct {");
     beba_emit_line(e, "        uint64_t edit_failed;");
     beba_emit_line(e, "    } head;");
+    beba_emit_line(e, "    struct beba_tally tally;");
     beba_emit_line(e, "};");
 }
 
@@ -112,17 +113,29 @@ static void lane_type(struct emit *e)
 
         if (!f->early)
             continue;
-        beba_emit_line(e, "    uint64_t key_hash_%s;", f->name);
+        beba_emit_line(e, "    struct beba_place key_place_%s;", f->name);
         if (f->twin != i)
             continue;
         if (two)
-            beba_emit_line(e, "    uint64_t update_hash_%s;", f->name);
+            beba_emit_line(e, "    struct beba_place update_place_%s;", f->name);
         beba_emit_line(e, "    struct keys_%s k_%s;", f->name, f->name);
         beba_emit_line(e, "    bool has_%s, backward_%s;", f->name, f->name);
         if (two)
             beba_emit_line(e, "    bool update_backward_%s;", f->name);
     }
     beba_emit_line(e, "};");
+}
+
+/* Timeouts of the states of a table, of one kind. */
+static void timeouts(struct emit *e, uint32_t i, const char *kind, bool hard)
+{
+    const struct beba_table *t = &e->p->table[i];
+
+    beba_emit(e, "static const uint64_t %s_%s[] = {", kind, e->facts[i].name);
+    for (uint32_t s = 0; s < t->n_states; s++)
+        beba_emit(e, "%s%" PRIu64 "ull", s ? ", " : "",
+                  hard ? t->timeouts[s].hard : t->timeouts[s].idle);
+    beba_emit(e, "};\n");
 }
 
 static void shapes(struct emit *e)
@@ -137,10 +150,21 @@ static void shapes(struct emit *e)
         beba_emit_line(e, "#define SHAPE_%s beba_ft_shape(%" PRIu32 ", %" PRIu32 ")", name,
                        t->lookup.size, t->regs_size);
         beba_emit_line(e, "#define region_of_%s() (ctx->table[%" PRIu32 "].ft)", name, i);
+        if (e->facts[i].idle)
+            timeouts(e, i, "idle", false);
+        if (e->facts[i].hard)
+            timeouts(e, i, "hard", true);
     }
 }
 
 /* At first ----------------------------------------------------------------------------------- */
+
+/* Asks for the tags of a key: which is "key" or "update". */
+static void look(struct emit *e, const char *name, const char *which, const char *hash)
+{
+    beba_emit_line(e, "    beba_place_look(region_of_%s(), SHAPE_%s, %s, &lane->%s_place_%s);",
+                   name, name, hash, which, name);
+}
 
 static void take_keys(struct emit *e)
 {
@@ -152,41 +176,30 @@ static void take_keys(struct emit *e)
     for (uint32_t i = 0; i < e->p->n_tables; i++) {
         const struct table_facts *f = &e->facts[i];
         const char *n = f->name, *twin = e->facts[f->twin].name;
+        const char *hash = beba_arena_printf(
+            &e->arena, "beba_ft_hash_as(region_of_%s(), SHAPE_%s, lane->k_%s.key)", n, n, twin);
         bool two = e->p->table[i].two_keys;
 
         if (!f->early)
             continue;
         if (f->twin != i) {
+            hash = beba_arena_printf(&e->arena,
+                                     "BEBA_LIKELY(ctx->table[%" PRIu32 "].twin == %" PRIu32
+                                     ") ? lane->key_place_%s.hash : %s",
+                                     i, f->twin, twin, hash);
             beba_emit_line(e, "if (lane->has_%s) {", twin);
-            beba_emit_line(e, "    if (BEBA_LIKELY(ctx->table[%" PRIu32 "].twin == %" PRIu32 "))",
-                           i, f->twin);
-            beba_emit_line(e, "        lane->key_hash_%s = lane->key_hash_%s;", n, twin);
-            beba_emit_line(e, "    else");
-            beba_emit_line(e,
-                           "        lane->key_hash_%s = beba_ft_hash_as(region_of_%s(), SHAPE_%s, "
-                           "lane->k_%s.key);",
-                           n, n, n, twin);
         } else {
             beba_emit_line(e,
                            "lane->has_%s = keys_%s(ctx, x, &lane->k_%s, &lane->backward_%s%s%s);",
                            n, n, n, n, two ? ", &lane->update_backward_" : "", two ? n : "");
             beba_emit_line(e, "if (lane->has_%s) {", n);
-            beba_emit_line(e,
-                           "    lane->key_hash_%s = beba_ft_hash_as(region_of_%s(), SHAPE_%s, "
-                           "lane->k_%s.key);",
-                           n, n, n, n);
         }
-        if (two) {
-            beba_emit_line(e,
-                           "    lane->update_hash_%s = beba_ft_hash_as(region_of_%s(), SHAPE_%s, "
-                           "lane->k_%s.update);",
-                           n, n, n, n);
-            beba_emit_line(
-                e, "    beba_ft_prefetch_as(region_of_%s(), SHAPE_%s, lane->update_hash_%s);", n, n,
-                n);
-        }
-        beba_emit_line(e, "    beba_ft_prefetch_as(region_of_%s(), SHAPE_%s, lane->key_hash_%s);",
-                       n, n, n);
+        look(e, n, "key", hash);
+        if (two)
+            look(e, n, "update",
+                 beba_arena_printf(&e->arena,
+                                   "beba_ft_hash_as(region_of_%s(), SHAPE_%s, lane->k_%s.update)",
+                                   n, n, n));
         beba_emit_line(e, "}");
     }
     e->indent--;
@@ -269,7 +282,7 @@ static uint32_t n_early(const struct emit *e)
 static void fetch(struct emit *e)
 {
     beba_emit_blank(e);
-    beba_emit_line(e, "BEBA_INLINE void fetch(beba_ctx *ctx, const struct lane *lane)");
+    beba_emit_line(e, "BEBA_INLINE void fetch(beba_ctx *ctx, struct lane *lane)");
     beba_emit_line(e, "{");
     for (uint32_t i = 0; i < e->p->n_tables; i++) {
         const struct table_facts *f = &e->facts[i];
@@ -277,14 +290,13 @@ static void fetch(struct emit *e)
         if (!f->early)
             continue;
         beba_emit_line(e, "    if (lane->has_%s) {", e->facts[f->twin].name);
-        beba_emit_line(
-            e, "        beba_ft_prefetch_entry_as(region_of_%s(), SHAPE_%s, lane->key_hash_%s);",
-            f->name, f->name, f->name);
+        beba_emit_line(e,
+                       "        beba_place_fetch(region_of_%s(), SHAPE_%s, &lane->key_place_%s);",
+                       f->name, f->name, f->name);
         if (e->p->table[i].two_keys)
-            beba_emit_line(e,
-                           "        beba_ft_prefetch_entry_as(region_of_%s(), SHAPE_%s, "
-                           "lane->update_hash_%s);",
-                           f->name, f->name, f->name);
+            beba_emit_line(
+                e, "        beba_place_fetch(region_of_%s(), SHAPE_%s, &lane->update_place_%s);",
+                f->name, f->name, f->name);
         beba_emit_line(e, "    }");
     }
     beba_emit_line(e, "}");
@@ -307,7 +319,9 @@ static void tables_of(struct emit *e)
     beba_emit_line(e, "    beba_open(ctx, x, packet, kind);");
     beba_emit_line(e, "    x->counts = cpu;");
     beba_emit_line(e, "    x->early = lane;");
-    beba_emit_line(e, "    beba_begin(ctx, x, result);");
+    if (e->mirrors)
+        beba_emit_line(e, "    result->first_mirror = *ctx->n_mirrors;");
+    beba_emit_line(e, "    beba_begin(ctx, x, &cpu->tally);");
     e->indent++;
     for (uint32_t i = 0; i < e->p->n_tables; i++) {
         beba_emit_table_call(e, i);
@@ -317,7 +331,11 @@ static void tables_of(struct emit *e)
     e->indent--;
     if (e->p->n_tables > 1)
         beba_emit_line(e, "end:");
-    beba_emit_line(e, "    beba_end(ctx, x, result);");
+    beba_emit_line(e, "    beba_end(x, &cpu->tally, result);");
+    if (e->mirrors)
+        beba_emit_line(e, "    result->n_mirrors = *ctx->n_mirrors - result->first_mirror;");
+    else
+        beba_emit_line(e, "    result->first_mirror = result->n_mirrors = 0;");
     beba_emit_line(e, "}");
     beba_emit_blank(e);
     beba_emit_line(e, "BEBA_SELDOM void tables_of_any(beba_ctx *ctx, struct cpu *cpu, "
@@ -353,12 +371,50 @@ static void count_up(struct emit *e)
                        i, i);
     }
     beba_emit_line(e, "    ctx->stats->edit_failed += cpu->head.edit_failed;");
+    beba_emit_line(e, "    beba_tally_up(ctx, n, &cpu->tally);");
+}
+
+/* What memory has to bring is asked for steadily: more at once than a core waits for is forgotten.
+ */
+static void batch(struct emit *e)
+{
+    uint32_t n = n_early(e);
+
+    beba_emit_blank(e);
+    beba_emit_line(e, "BEBA_INLINE void batch(beba_ctx *ctx, struct cpu *cpu,");
+    beba_emit_line(e, "                       struct beba_packet *const *packets, unsigned n,");
+    beba_emit_line(e, "                       struct beba_result *results)");
+    beba_emit_line(e, "{");
+    beba_emit_line(e, "    const unsigned ahead = %d;", n > 1 ? AHEAD_MORE : AHEAD);
+    beba_emit_line(e, "    struct lane lanes[BEBA_BATCH];");
+    beba_emit_line(e, "    unsigned fetched = 0;");
+    beba_emit_blank(e);
+    beba_emit_line(e, "    for (unsigned i = 0; i < n; i++) {");
+    beba_emit_line(e, "        if (i + BEBA_BYTES_AHEAD < n)");
+    beba_emit_line(e, "            __builtin_prefetch(packets[i + BEBA_BYTES_AHEAD]->data);");
+    beba_emit_line(e, "        keys_of(ctx, packets[i], &lanes[i]);");
+    if (n) {
+        beba_emit_line(e, "        if (i >= BEBA_BATCH - ahead)");
+        beba_emit_line(e, "            fetch(ctx, &lanes[fetched++]);");
+    }
+    beba_emit_line(e, "    }");
+    if (n) {
+        beba_emit_line(e, "    while (fetched < n && fetched < ahead)");
+        beba_emit_line(e, "        fetch(ctx, &lanes[fetched++]);");
+    }
+    beba_emit_line(e, "    for (unsigned i = 0; i < n; i++) {");
+    if (n) {
+        beba_emit_line(e, "        if (fetched < n)");
+        beba_emit_line(e, "            fetch(ctx, &lanes[fetched++]);");
+    }
+    beba_emit_line(e, "        tables_of(ctx, cpu, packets[i], &lanes[i], &results[i]);");
+    beba_emit_line(e, "    }");
+    beba_emit_line(e, "}");
 }
 
 static void run(struct emit *e)
 {
-    uint32_t n = n_early(e);
-
+    batch(e);
     beba_emit_blank(e);
     beba_emit_line(
         e, "static void run(beba_ctx *ctx, struct beba_packet *const *packets, unsigned n,");
@@ -366,23 +422,11 @@ static void run(struct emit *e)
     beba_emit_line(e, "{");
     beba_emit_line(
         e, "    struct cpu here = {.rule = ctx->rule, .counter = ctx->counter}, *cpu = &here;");
-    beba_emit_line(e, "    struct lane lanes[BEBA_LANES];");
-    beba_emit_line(e, "    unsigned ahead = n < 2 * %d ? (n + 1) / 2 : %d;",
-                   n > 1 ? AHEAD_MORE : AHEAD, n > 1 ? AHEAD_MORE : AHEAD);
     beba_emit_blank(e);
-    beba_emit_line(e, "    for (unsigned i = 0; i < n + 2 * ahead; i++) {");
-    beba_emit_line(e, "        if (i < n) {");
-    beba_emit_line(e, "            if (i + BEBA_BYTES_AHEAD < n)");
-    beba_emit_line(e, "                __builtin_prefetch(packets[i + BEBA_BYTES_AHEAD]->data);");
-    beba_emit_line(e, "            keys_of(ctx, packets[i], &lanes[i & BEBA_LANE_MASK]);");
-    beba_emit_line(e, "        }");
-    beba_emit_line(e, "        if (i - ahead < n)");
-    beba_emit_line(e, "            fetch(ctx, &lanes[(i - ahead) & BEBA_LANE_MASK]);");
-    beba_emit_line(e, "        if (i >= 2 * ahead)");
-    beba_emit_line(e, "            tables_of(ctx, cpu, packets[i - 2 * ahead],");
-    beba_emit_line(e, "                      &lanes[(i - 2 * ahead) & BEBA_LANE_MASK], &results[i "
-                      "- 2 * ahead]);");
-    beba_emit_line(e, "    }");
+    beba_emit_line(e, "    for (unsigned done = 0; done < n; done += BEBA_BATCH)");
+    beba_emit_line(e, "        batch(ctx, cpu, packets + done,");
+    beba_emit_line(e,
+                   "              n - done < BEBA_BATCH ? n - done : BEBA_BATCH, results + done);");
     count_up(e);
     beba_emit_line(e, "}");
 }
@@ -395,9 +439,9 @@ static const char *prefix(const struct emit *e)
 /* The symbols that every program has, told apart. */
 static void names(struct emit *e, bool begin)
 {
-    static const char *const own[] = {"shared",    "cpu",       "lane",          "take_keys",
-                                      "keys_as",   "keys_of",   "keys_of_any",   "fetch",
-                                      "tables_as", "tables_of", "tables_of_any", "run"};
+    static const char *const own[] = {
+        "shared", "cpu",       "lane",      "take_keys",     "keys_as", "keys_of", "keys_of_any",
+        "fetch",  "tables_as", "tables_of", "tables_of_any", "batch",   "run"};
 
     if (!e->opts->prefix)
         return;

@@ -174,7 +174,14 @@ static void observe(struct emit *e, const char *key, const char *lookup)
                        e->ti, e->t->lookup.size, facts->name, facts->name,
                        strcmp(lookup, "true") ? "true" : "false");
     }
-    if (facts->timed)
+    if (facts->timed && e->native)
+        beba_emit_line(
+            e,
+            "beba_observe(x, ft, SHAPE_%s, k->%s, f->%s_hash, &held, %s, %s%s, %s%s, %" PRIu32 ");",
+            facts->name, key, key, lookup, facts->idle ? "idle_" : "NULL",
+            facts->idle ? facts->name : "", facts->hard ? "hard_" : "NULL",
+            facts->hard ? facts->name : "", e->t->n_states);
+    else if (facts->timed)
         beba_emit_line(e, "beba_observe(x, ft, SHAPE_%s, k->%s, f->%s_hash, &held, %s, %d);",
                        facts->name, key, key, lookup, facts->idle | facts->hard << 1);
     else if (!strcmp(lookup, "true"))
@@ -201,12 +208,17 @@ static void take(struct emit *e, const char *key, bool create)
     const struct table_facts *facts = &e->facts[e->ti];
 
     if (facts->early)
-        beba_emit_line(e, "f->%s_hash = lane->%s_hash_%s;", key, key, facts->name);
+        beba_emit_line(e, "f->%s_hash = lane->%s_place_%s.hash;", key, key, facts->name);
     else
         beba_emit_line(e, "f->%s_hash = beba_ft_hash_as(ft, SHAPE_%s, k->%s);", key, facts->name,
                        key);
-    beba_emit_line(e, "if (beba_held_take(ft, SHAPE_%s, k->%s, f->%s_hash, %s, &held))",
-                   facts->name, key, key, create ? "true" : "false");
+    if (facts->early)
+        beba_emit_line(e,
+                       "if (beba_held_take_at(ft, SHAPE_%s, k->%s, &lane->%s_place_%s, %s, &held))",
+                       facts->name, key, key, facts->name, create ? "true" : "false");
+    else
+        beba_emit_line(e, "if (beba_held_take(ft, SHAPE_%s, k->%s, f->%s_hash, %s, &held))",
+                       facts->name, key, key, create ? "true" : "false");
     beba_emit_line(e, "    return beba_busy(x);");
 }
 

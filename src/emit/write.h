@@ -64,6 +64,7 @@ struct emit {
     bool looks_far;             /* some field is looked for by a function, which wants memory */
     bool random;                /* some table draws */
     bool edits;                 /* some table writes fields, or pushes, pops, swaps */
+    bool mirrors;               /* some table sends copies */
     bool reads_now;             /* some table reads the time */
     bool reads_port;            /* or the port that a packet came in by */
     bool reads_tunnel;          /* or the tunnel */

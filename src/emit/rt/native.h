@@ -25,11 +25,7 @@
 #include "pipeline/arith.h"
 
 enum { BEBA_NO_RULE = 0xffffffff };
-enum {
-    BEBA_LANES = 64,
-    BEBA_LANE_MASK = BEBA_LANES - 1,
-    BEBA_BYTES_AHEAD = 8, /* packets whose first bytes are asked for before they are looked at */
-};
+enum { BEBA_BYTES_AHEAD = 8 }; /* packets whose first bytes are asked for */
 
 /* What a function that holds rules says of them. */
 enum { NEITHER, RAN, FULL, BUSY };
@@ -53,6 +49,11 @@ enum beba_common {
 
 struct beba_count {
     uint64_t hits, misses, no_key;
+};
+
+/* What a run has counted so far. */
+struct beba_tally {
+    uint64_t packets, bytes, verdict[BEBA_N_VERDICTS], reason[BEBA_N_REASONS];
 };
 
 /* One packet on its way through the tables. */
@@ -398,19 +399,18 @@ BEBA_INLINE void beba_open(beba_ctx *ctx, struct beba_run *x, struct beba_packet
     beba_known(x, kind);
 }
 
-BEBA_INLINE void beba_begin(beba_ctx *ctx, struct beba_run *x, struct beba_result *result)
+BEBA_INLINE void beba_begin(beba_ctx *ctx, struct beba_run *x, struct beba_tally *tally)
 {
-    x->number = ctx->first_number + ctx->stats->packets++;
+    x->number = ctx->first_number + ctx->stats->packets + tally->packets++;
     x->draws = 0;
     x->reason = BEBA_REASON_END;
     x->verdict = BEBA_VERDICT_NEXT;
     x->rule = BEBA_NO_RULE;
     x->table = x->port = 0;
-    ctx->stats->bytes += x->packet->wire_len;
-    result->first_mirror = *ctx->n_mirrors;
+    tally->bytes += x->packet->wire_len;
 }
 
-BEBA_INLINE void beba_end(beba_ctx *ctx, struct beba_run *x, struct beba_result *result)
+BEBA_INLINE void beba_end(struct beba_run *x, struct beba_tally *tally, struct beba_result *result)
 {
     if (x->verdict == BEBA_VERDICT_NEXT) {
         x->verdict = BEBA_VERDICT_PASS;
@@ -421,9 +421,25 @@ BEBA_INLINE void beba_end(beba_ctx *ctx, struct beba_run *x, struct beba_result 
     result->port = x->port;
     result->table = x->table;
     result->rule = x->rule;
-    result->n_mirrors = *ctx->n_mirrors - result->first_mirror;
-    ctx->stats->verdict[x->verdict]++;
-    ctx->stats->reason[x->reason]++;
+    tally->verdict[x->verdict]++;
+    if (x->reason != BEBA_REASON_RULE) /* what the others leave */
+        tally->reason[x->reason]++;
+}
+
+BEBA_INLINE void beba_tally_up(beba_ctx *ctx, unsigned n, const struct beba_tally *tally)
+{
+    struct beba_engine_stats *stats = ctx->stats;
+    uint64_t by_rule = n;
+
+    stats->packets += n;
+    stats->bytes += tally->bytes;
+    for (unsigned i = 0; i < BEBA_N_VERDICTS; i++)
+        stats->verdict[i] += tally->verdict[i];
+    for (unsigned i = 0; i < BEBA_N_REASONS; i++) {
+        stats->reason[i] += tally->reason[i];
+        by_rule -= tally->reason[i];
+    }
+    stats->reason[BEBA_REASON_RULE] += by_rule;
 }
 
 #endif

@@ -107,31 +107,84 @@ BEBA_INLINE int beba_room(struct beba_run *x, struct beba_ft *ft, struct beba_ft
 #define BEBA_UNDO(ft) false
 #endif
 
-/* False when surely no timeout of the entry is due. kinds, constant: 1 = states have idle ones, 2 =
- * hard ones. */
-BEBA_INLINE bool beba_may_be_due(struct beba_ft *ft, const struct beba_ft_entry *e, uint64_t now,
-                                 unsigned kinds)
+/* Where a key is, as far as its bucket's tags tell: taken before the packet's turn, a hint by then.
+ */
+struct beba_place {
+    uint64_t hash;
+    struct beba_ft_bucket *bucket; /* the first */
+    uint32_t slot;
+};
+
+/* Asks for the tags. */
+BEBA_INLINE void beba_place_look(struct beba_ft *ft, struct beba_ft_shape shape, uint64_t hash,
+                                 struct beba_place *place)
 {
-    const struct beba_timeouts *t = BEBA_FT_STATES(ft) + e->state;
+    place->hash = hash;
+    place->bucket = BEBA_FT_BUCKET(ft, shape, beba_ft_first(ft, hash));
+    beba_ft_fetch(place->bucket);
+}
+
+/* Asks for the entry, once the tags are there. */
+BEBA_INLINE void beba_place_fetch(struct beba_ft *ft, struct beba_ft_shape shape,
+                                  struct beba_place *place)
+{
+    uint32_t mask = beba_ft_match(place->bucket, beba_ft_tag(place->hash));
+    const uint8_t *e;
+
+    place->slot = 0;
+    if (__builtin_expect(!mask, 0)) {
+        if (place->bucket->displaced)
+            beba_ft_fetch(BEBA_FT_BUCKET(ft, shape, beba_ft_second(ft, place->hash)));
+        return;
+    }
+    place->slot = beba_ft_lowest(mask);
+    e = (const uint8_t *)beba_ft_entry_at(place->bucket, shape, place->slot);
+    beba_ft_fetch(e);
+    if (shape.stride & 63) /* it may lie in two lines */
+        beba_ft_fetch(e + shape.stride - 1);
+}
+
+BEBA_INLINE int beba_held_take_at(struct beba_ft *ft, struct beba_ft_shape shape,
+                                  const uint32_t *key, const struct beba_place *place, bool create,
+                                  struct beba_held *held)
+{
+#ifdef BEBA_LONE
+    struct beba_ft_bucket *b = place->bucket;
+    struct beba_ft_entry *e = beba_ft_entry_at(b, shape, place->slot);
+
+    if (BEBA_LIKELY(b->tag[place->slot] == beba_ft_tag(place->hash) &&
+                    beba_ft_same_key(e->body, key, shape.words))) {
+        held->entry = e;
+        return BEBA_HELD_OK;
+    }
+#endif
+    return beba_held_take(ft, shape, key, place->hash, create, held);
+}
+
+/* False when surely no timeout of the entry is due. idle, hard: of each of n states, ns; NULL: no
+ * state has one. */
+BEBA_INLINE bool beba_may_be_due(const struct beba_ft_entry *e, uint64_t now, const uint64_t *idle,
+                                 const uint64_t *hard, uint32_t n)
+{
     bool due;
 
-    if (__builtin_expect(e->state >= ft->n_states, 0))
+    if (__builtin_expect(e->state >= n, 0))
         return false;
     /* of no timeout 0 - 1 is left, which nothing exceeds */
-    due = kinds & 1 ? now - e->used > t->idle - 1 : false;
-    return due | (kinds & 2 ? now - e->entered > t->hard - 1 : false);
+    due = idle ? now - e->used > idle[e->state] - 1 : false;
+    return due | (hard ? now - e->entered > hard[e->state] - 1 : false);
 }
 
 /* Applies due timeouts to the entry that is held; a lookup uses it. */
 BEBA_INLINE void beba_observe(struct beba_run *x, struct beba_ft *ft, struct beba_ft_shape shape,
                               const uint32_t *key, uint64_t hash, struct beba_held *held,
-                              bool lookup, unsigned kinds)
+                              bool lookup, const uint64_t *idle, const uint64_t *hard, uint32_t n)
 {
     struct beba_ft_entry *e = held->entry;
 
     if (!e)
         return;
-    if (__builtin_expect(beba_may_be_due(ft, e, x->p.now, kinds), 0)) {
+    if (__builtin_expect(beba_may_be_due(e, x->p.now, idle, hard, n), 0)) {
 #ifdef BEBA_LONE
         held->entry = x->ctx->call->expire(x->ctx->e, x->table, e, x->p.now, lookup);
         return;
