@@ -61,7 +61,6 @@ struct beba_run {
     beba_ctx *ctx;
     void *counts, *early; /* struct cpu, struct lane */
     struct beba_packet *packet;
-    const struct beba_headers *h;
     uint8_t *data; /* of the common kinds, in which it stays where it is */
     enum beba_common kind;
     struct {
@@ -71,13 +70,12 @@ struct beba_run {
     uint64_t number; /* of the packet, from 0 */
     uint32_t draws;  /* of random numbers */
     uint32_t verdict, reason, port, table, rule;
-    struct beba_headers own;
 };
 
 /* Kinds -------------------------------------------------------------------------------------- */
 
 /* The kind of a packet of which these layers are looked at, and edits are none. The conditions are
- * those under which packet/walk.h finds the headers that beba_known says. */
+ * those under which packet/walk.h finds the headers where beba_kind_headers says. */
 BEBA_INLINE enum beba_common beba_kind_of(const struct beba_packet *p, uint32_t want)
 {
     uint32_t len = p->len, end, total;
@@ -127,36 +125,36 @@ BEBA_INLINE uint32_t beba_kind_layers(enum beba_common kind)
     }
 }
 
-/* What is known of a packet of that kind; the compiler keeps what is asked for. */
-BEBA_INLINE void beba_known(struct beba_run *x, enum beba_common kind)
+/* Where the header is. */
+BEBA_INLINE uint32_t beba_kind_offset(enum beba_common kind, enum beba_layer layer)
 {
-    struct beba_headers *h = &x->own;
+    if (layer == BEBA_LAYER_ETH)
+        return 0;
+    return layer == BEBA_LAYER_IP || layer == BEBA_LAYER_IP4 ? 14 : 34;
+}
+
+/* All that is known of a packet of that kind; the compiler keeps what is asked for. */
+BEBA_INLINE void beba_kind_headers(const struct beba_run *x, struct beba_headers *h)
+{
+    const uint8_t *d = x->data;
     uint32_t len = x->packet->len;
 
-    x->kind = kind;
-    x->data = x->packet->data;
-    if (kind == KIND_ANY) {
-        x->h = &x->packet->h;
-        return;
-    }
-    x->h = h;
-    h->layers = beba_kind_layers(kind);
+    h->layers = beba_kind_layers(x->kind);
     h->flaws = 0;
     h->n_vlan = h->n_mpls = 0;
-    h->offset[BEBA_LAYER_ETH] = 0;
     h->payload = 14;
-    if (kind == KIND_ETH) {
-        h->ether_type = beba_load16(x->data + 12);
+    h->offset[BEBA_LAYER_ETH] = 0;
+    if (x->kind == KIND_ETH) {
+        h->ether_type = beba_load16(d + 12);
         h->ip_proto = 0;
         h->l3_end = (uint16_t)len;
         return;
     }
     h->ether_type = BEBA_ETH_IP4;
     h->offset[BEBA_LAYER_IP4] = h->offset[BEBA_LAYER_IP] = 14;
-    h->offset[BEBA_LAYER_L4] = 34;
-    h->offset[BEBA_LAYER_TCP] = h->offset[BEBA_LAYER_UDP] = 34;
-    h->l3_end = (uint16_t)beba_walk_min(len, 14u + beba_load16(x->data + 16));
-    h->ip_proto = kind == KIND_TCP4 ? BEBA_IP_TCP : kind == KIND_UDP4 ? BEBA_IP_UDP : x->data[23];
+    h->offset[BEBA_LAYER_TCP] = h->offset[BEBA_LAYER_UDP] = h->offset[BEBA_LAYER_L4] = 34;
+    h->l3_end = (uint16_t)beba_walk_min(len, 14u + beba_load16(d + 16));
+    h->ip_proto = x->kind == KIND_TCP4 ? BEBA_IP_TCP : x->kind == KIND_UDP4 ? BEBA_IP_UDP : d[23];
 }
 
 /* Fields ------------------------------------------------------------------------------------- */
@@ -168,7 +166,9 @@ BEBA_INLINE uint8_t *beba_data(const struct beba_run *x)
 
 BEBA_INLINE bool beba_run_has(const struct beba_run *x, enum beba_layer layer)
 {
-    return layer == BEBA_LAYER_META || beba_has(x->h, layer);
+    uint32_t layers = x->kind == KIND_ANY ? x->packet->h.layers : beba_kind_layers(x->kind);
+
+    return layer == BEBA_LAYER_META || (layers >> layer & 1);
 }
 
 BEBA_INLINE uint64_t beba_read_meta(const struct beba_run *x, enum beba_field_id id)
@@ -198,7 +198,6 @@ BEBA_INLINE struct beba_u128 beba_read(const struct beba_run *x, enum beba_field
                                        bool *present)
 {
     struct beba_field_shape f = beba_field_shape(id);
-    const struct beba_headers *h = x->h;
     struct beba_u128 out = {0, 0};
     uint8_t *v = beba_data(x);
     uint32_t at, n;
@@ -206,7 +205,7 @@ BEBA_INLINE struct beba_u128 beba_read(const struct beba_run *x, enum beba_field
     *present = true;
     if (f.layer == BEBA_LAYER_META)
         return beba_u128(0, beba_read_meta(x, id));
-    if (!sure && !beba_has(h, (enum beba_layer)f.layer)) {
+    if (!sure && !beba_run_has(x, (enum beba_layer)f.layer)) {
         *present = false;
         return out;
     }
@@ -214,10 +213,19 @@ BEBA_INLINE struct beba_u128 beba_read(const struct beba_run *x, enum beba_field
         const struct beba_packet *p = x->packet;
         uint64_t wire = p->wire_len > p->len ? p->wire_len : p->len;
 
-        *present = beba_look_special(v, h, (enum beba_link)p->link, wire, id, &out);
+        if (x->kind == KIND_ANY) {
+            *present = beba_look_special(v, &p->h, (enum beba_link)p->link, wire, id, &out);
+        } else {
+            struct beba_headers h;
+
+            beba_kind_headers(x, &h);
+            *present = beba_look_special(v, &h, BEBA_LINK_ETHERNET, wire, id, &out);
+        }
         return out;
     }
-    at = h->offset[f.layer] + f.bit_offset / 8u;
+    at = x->kind == KIND_ANY ? x->packet->h.offset[f.layer]
+                             : beba_kind_offset(x->kind, (enum beba_layer)f.layer);
+    at += f.bit_offset / 8u;
     n = (f.bit_offset % 8u + f.width + 7) / 8;
     if (f.width == 128)
         return beba_u128(beba_view64(v, at), beba_view64(v, at + 8));
@@ -272,7 +280,13 @@ BEBA_INLINE bool beba_key_connection(beba_ctx *ctx, struct beba_run *x, uint32_t
     (void)ctx;
     if (!HAS(IP))
         return *backward = false;
-    return beba_connection(beba_data(x), x->h, key, backward);
+    if (x->kind != KIND_ANY) {
+        struct beba_headers h;
+
+        beba_kind_headers(x, &h);
+        return beba_connection(x->data, &h, key, backward);
+    }
+    return beba_connection(x->packet->data, &x->packet->h, key, backward);
 }
 
 /* Numbers ------------------------------------------------------------------------------------ */
@@ -396,7 +410,8 @@ BEBA_INLINE void beba_open(beba_ctx *ctx, struct beba_run *x, struct beba_packet
     x->packet = packet;
     x->p.now = packet->now;
     x->p.in_port = packet->in_port;
-    beba_known(x, kind);
+    x->kind = kind;
+    x->data = packet->data;
 }
 
 BEBA_INLINE void beba_begin(beba_ctx *ctx, struct beba_run *x, struct beba_tally *tally)
