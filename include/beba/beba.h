@@ -155,6 +155,10 @@ struct beba_dp_options {
 BEBA_API int beba_dp_new(const struct beba_xfsm *program, const struct beba_dp_options *options,
                          struct beba_dp **out, struct beba_message *message);
 BEBA_API void beba_dp_free(struct beba_dp *dp);
+/* From the next run on, packets go through native code, which the system's C compiler ($BEBA_CC,
+ * $CC, cc, gcc or clang) makes of the program now: that may take seconds. Flows and all else stay.
+ * -ENOENT: there is no compiler; -EIO: it failed; -ETIMEDOUT; all then goes on as before. */
+BEBA_API int beba_dp_native(struct beba_dp *dp, struct beba_message *message);
 
 /* --- packets ------------------------------------------------------------------------------- */
 

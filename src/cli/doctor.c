@@ -6,6 +6,7 @@
 #include "io/capture.h"
 #include "kernel/probe.h"
 #include "lang/lang.h"
+#include "native/cc.h"
 #include "state/ft_core.h"
 
 #include <errno.h>
@@ -285,6 +286,17 @@ static void check_clang(struct finding *f)
          "install clang, or name one by BEBA_CLANG");
 }
 
+static void check_cc(struct finding *f)
+{
+    struct beba_error err = {0};
+    char version[256];
+
+    if (!beba_cc_version(NULL, version, sizeof(version), &err))
+        find(f, OUTCOME_OK, "%s", version);
+    else
+        find(f, OUTCOME_MISSING, "%.200s: no --engine native; %.200s", err.what, err.hint);
+}
+
 static const struct check {
     const char *name;
     enum level level;
@@ -293,7 +305,8 @@ static const struct check {
     {"program", LEVEL_CORE, check_program},       {"flow table", LEVEL_CORE, check_flow_table},
     {"libpcap", LEVEL_CORE, check_libpcap},       {"cpu", LEVEL_CORE, check_cpu},
     {"memory", LEVEL_OPTIONAL, check_memory},     {"huge pages", LEVEL_OPTIONAL, check_huge_pages},
-    {"graphviz", LEVEL_OPTIONAL, check_graphviz}, {"clang", LEVEL_KERNEL, check_clang},
+    {"graphviz", LEVEL_OPTIONAL, check_graphviz}, {"C compiler", LEVEL_OPTIONAL, check_cc},
+    {"clang", LEVEL_KERNEL, check_clang},
 };
 
 /* --- the command --------------------------------------------------------------------------- */

@@ -30,7 +30,7 @@
 
 enum {
     AHEAD = 16,     /* packets between asking for tags, for entries, and running */
-    AHEAD_MORE = 6, /* with several tables: more at once than a core waits for are forgotten */
+    AHEAD_MORE = 4, /* with several tables: more at once than a core waits for are forgotten */
 };
 
 static const struct kind {
@@ -159,7 +159,7 @@ static void shapes(struct emit *e)
 
 /* At first ----------------------------------------------------------------------------------- */
 
-/* Asks for the tags of a key: which is "key" or "update". */
+/* Where a key is: which is "key" or "update". */
 static void look(struct emit *e, const char *name, const char *which, const char *hash)
 {
     beba_emit_line(e, "    beba_place_look(region_of_%s(), SHAPE_%s, %s, &lane->%s_place_%s);",
@@ -279,10 +279,11 @@ static uint32_t n_early(const struct emit *e)
     return n;
 }
 
-static void fetch(struct emit *e)
+/* A function that asks for something of each key that the packet has. */
+static void ask(struct emit *e, const char *name, const char *call)
 {
     beba_emit_blank(e);
-    beba_emit_line(e, "BEBA_INLINE void fetch(beba_ctx *ctx, struct lane *lane)");
+    beba_emit_line(e, "BEBA_INLINE void %s(beba_ctx *ctx, struct lane *lane)", name);
     beba_emit_line(e, "{");
     for (uint32_t i = 0; i < e->p->n_tables; i++) {
         const struct table_facts *f = &e->facts[i];
@@ -290,13 +291,11 @@ static void fetch(struct emit *e)
         if (!f->early)
             continue;
         beba_emit_line(e, "    if (lane->has_%s) {", e->facts[f->twin].name);
-        beba_emit_line(e,
-                       "        beba_place_fetch(region_of_%s(), SHAPE_%s, &lane->key_place_%s);",
+        beba_emit_line(e, "        %s(region_of_%s(), SHAPE_%s, &lane->key_place_%s);", call,
                        f->name, f->name, f->name);
         if (e->p->table[i].two_keys)
-            beba_emit_line(
-                e, "        beba_place_fetch(region_of_%s(), SHAPE_%s, &lane->update_place_%s);",
-                f->name, f->name, f->name);
+            beba_emit_line(e, "        %s(region_of_%s(), SHAPE_%s, &lane->update_place_%s);", call,
+                           f->name, f->name, f->name);
         beba_emit_line(e, "    }");
     }
     beba_emit_line(e, "}");
@@ -378,34 +377,39 @@ static void count_up(struct emit *e)
  */
 static void batch(struct emit *e)
 {
-    uint32_t n = n_early(e);
+    uint32_t n = n_early(e), ahead = n > 1 ? AHEAD_MORE : AHEAD;
 
     beba_emit_blank(e);
     beba_emit_line(e, "BEBA_INLINE void batch(beba_ctx *ctx, struct cpu *cpu,");
     beba_emit_line(e, "                       struct beba_packet *const *packets, unsigned n,");
     beba_emit_line(e, "                       struct beba_result *results)");
     beba_emit_line(e, "{");
-    beba_emit_line(e, "    const unsigned ahead = %d;", n > 1 ? AHEAD_MORE : AHEAD);
     beba_emit_line(e, "    struct lane lanes[BEBA_BATCH];");
-    beba_emit_line(e, "    unsigned fetched = 0;");
     beba_emit_blank(e);
     beba_emit_line(e, "    for (unsigned i = 0; i < n; i++) {");
     beba_emit_line(e, "        if (i + BEBA_BYTES_AHEAD < n)");
     beba_emit_line(e, "            __builtin_prefetch(packets[i + BEBA_BYTES_AHEAD]->data);");
     beba_emit_line(e, "        keys_of(ctx, packets[i], &lanes[i]);");
     if (n) {
-        beba_emit_line(e, "        if (i >= BEBA_BATCH - ahead)");
-        beba_emit_line(e, "            fetch(ctx, &lanes[fetched++]);");
+        beba_emit_line(e, "        if (i < %u)", 2 * ahead);
+        beba_emit_line(e, "            tags(ctx, &lanes[i]);");
+        beba_emit_line(e, "        if (i >= %u && i < %u)", BEBA_BATCH - ahead, BEBA_BATCH);
+        beba_emit_line(e, "            fetch(ctx, &lanes[i - %u]);", BEBA_BATCH - ahead);
     }
     beba_emit_line(e, "    }");
     if (n) {
-        beba_emit_line(e, "    while (fetched < n && fetched < ahead)");
-        beba_emit_line(e, "        fetch(ctx, &lanes[fetched++]);");
+        beba_emit_line(e, "    for (unsigned i = n > %u ? n - %u : 0; i < n && i < %u; i++)",
+                       BEBA_BATCH - ahead, BEBA_BATCH - ahead, ahead);
+        beba_emit_line(e, "        fetch(ctx, &lanes[i]);");
     }
     beba_emit_line(e, "    for (unsigned i = 0; i < n; i++) {");
     if (n) {
-        beba_emit_line(e, "        if (fetched < n)");
-        beba_emit_line(e, "            fetch(ctx, &lanes[fetched++]);");
+        if (2 * ahead < BEBA_BATCH) {
+            beba_emit_line(e, "        if (i + %u < n)", 2 * ahead);
+            beba_emit_line(e, "            tags(ctx, &lanes[i + %u]);", 2 * ahead);
+        }
+        beba_emit_line(e, "        if (i + %u < n)", ahead);
+        beba_emit_line(e, "            fetch(ctx, &lanes[i + %u]);", ahead);
     }
     beba_emit_line(e, "        tables_of(ctx, cpu, packets[i], &lanes[i], &results[i]);");
     beba_emit_line(e, "    }");
@@ -440,8 +444,8 @@ static const char *prefix(const struct emit *e)
 static void names(struct emit *e, bool begin)
 {
     static const char *const own[] = {
-        "shared", "cpu",       "lane",      "take_keys",     "keys_as", "keys_of", "keys_of_any",
-        "fetch",  "tables_as", "tables_of", "tables_of_any", "batch",   "run"};
+        "shared", "cpu",   "lane",      "take_keys", "keys_as",       "keys_of", "keys_of_any",
+        "tags",   "fetch", "tables_as", "tables_of", "tables_of_any", "batch",   "run"};
 
     if (!e->opts->prefix)
         return;
@@ -519,7 +523,8 @@ static void program(struct emit *e, uint64_t source)
     for (uint32_t i = 0; i < e->p->n_tables; i++)
         beba_emit_table(e, i);
     keys_of(e);
-    fetch(e);
+    ask(e, "tags", "beba_place_tags");
+    ask(e, "fetch", "beba_place_fetch");
     tables_of(e);
     run(e);
     code(e, source);

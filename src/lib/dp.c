@@ -137,9 +137,27 @@ void beba_dp_free(struct beba_dp *dp)
     if (!dp)
         return;
     beba_engine_free(dp->engine);
+    beba_native_free(dp->native);
     beba_strbuf_free(&dp->text);
     free_batch(dp);
     free(dp);
+}
+
+int beba_dp_native(struct beba_dp *dp, struct beba_message *message)
+{
+    struct beba_error err = {0};
+    int rc;
+
+    if (message)
+        message->text[0] = '\0';
+    if (!dp)
+        return beba_lib_fail(-EINVAL, &err, message);
+    if (dp->native)
+        return 0;
+    rc = beba_native_new(dp->p, NULL, &dp->native, &err);
+    if (!rc)
+        rc = beba_engine_use(dp->engine, beba_native_code(dp->native));
+    return rc ? beba_lib_fail(rc, &err, message) : 0;
 }
 
 /* --- running ------------------------------------------------------------------------------- */

@@ -89,6 +89,41 @@ static void edits_frames_where_they_are(void **state)
     beba_xfsm_free(program);
 }
 
+static void runs_natively_on_the_same_flows(void **state)
+{
+    struct beba_xfsm *program = load(guard);
+    struct beba_dp *one = start(program), *other = start(program);
+    struct beba_message message;
+    struct beba_outcome a, b;
+    uint8_t buf[2][ROOM];
+
+    (void)state;
+    for (uint32_t i = 0; i < 6; i++) {
+        struct beba_frame x = build(buf[0], KNOCK, (i + 1) * SECOND);
+        struct beba_frame y = build(buf[1], KNOCK, (i + 1) * SECOND);
+
+        if (i == 2)
+            assert_int_equal(beba_dp_native(other, &message), 0);
+        assert_int_equal(beba_dp_feed(one, &x, &a), 0);
+        assert_int_equal(beba_dp_feed(other, &y, &b), 0);
+        assert_int_equal(a.verdict, b.verdict);
+        assert_int_equal(a.port, b.port);
+        assert_int_equal(x.len, y.len);
+        assert_memory_equal(x.data, y.data, x.len);
+    }
+    assert_int_equal(beba_dp_native(other, NULL), 0); /* it is already */
+    beba_dp_free(other);
+    other = start(program);
+    setenv("BEBA_CC", "no-such-compiler", 1);
+    assert_int_equal(beba_dp_native(other, &message), -ENOENT);
+    assert_non_null(strstr(message.text, "no-such-compiler"));
+    unsetenv("BEBA_CC");
+    assert_int_equal(beba_dp_native(NULL, &message), -EINVAL);
+    beba_dp_free(one);
+    beba_dp_free(other);
+    beba_xfsm_free(program);
+}
+
 static void runs_batches_like_single_frames(void **state)
 {
     enum { N = 100 };
@@ -414,6 +449,7 @@ int main(void)
         cmocka_unit_test(decides_packets),
         cmocka_unit_test(names_verdicts_and_reasons),
         cmocka_unit_test(edits_frames_where_they_are),
+        cmocka_unit_test(runs_natively_on_the_same_flows),
         cmocka_unit_test(runs_batches_like_single_frames),
         cmocka_unit_test(copies_what_is_mirrored),
         cmocka_unit_test(refuses_frames_that_are_none),

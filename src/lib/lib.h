@@ -8,6 +8,7 @@
 
 #include "base/error.h"
 #include "engine/engine.h"
+#include "native/native.h"
 #include "pipeline/program.h"
 
 /* A key's parts and a machine's registers are told together. */
@@ -21,7 +22,8 @@ struct beba_dp {
     const struct beba_xfsm *xfsm;
     const struct beba_pipeline *p;
     struct beba_engine *engine;
-    struct beba_packet *packet; /* cap of each */
+    struct beba_native_module *native; /* NULL: the interpreter runs packets */
+    struct beba_packet *packet;        /* cap of each */
     struct beba_packet **list;
     struct beba_result *result;
     uint32_t cap;

@@ -4,7 +4,8 @@
  *   native_compare [-O LEVEL] [-w] [-p] PROGRAM... -- CAPTURE...
  *
  * Each program on every capture; -p: the first on the first, the second on the second, and so on.
- * -w: the code that several threads may run. All programs are compiled at once.
+ * -w: the code that several threads may run. -c PROGRAM: only says whether it is valid. All
+ * programs are compiled at once.
  *
  * Results, bytes, mirrored copies, events, flows, globals, arrays and counters must be the same
  * when the code runs batches, and when code and interpreter take turns on the same tables. Exit
@@ -16,6 +17,7 @@
 #include "emit/embedded.h"
 #include "emit/emit.h"
 #include "engine/native.h"
+#include "io/capture.h"
 #include "lang/lang.h"
 #include "native/cc.h"
 
@@ -124,6 +126,18 @@ static void compare(const struct one *p, const struct original *o, unsigned n, b
     world_free(&b);
 }
 
+/* Of a kind of link that beba knows. */
+static bool is_known(const char *capture)
+{
+    struct beba_reader *reader;
+    struct beba_error err = {0};
+
+    if (beba_reader_open(capture, &reader, &err))
+        return false;
+    beba_reader_close(reader);
+    return true;
+}
+
 static unsigned run(const struct one *p, const char *capture)
 {
     struct original *o = checked(calloc(MAX_PACKETS, sizeof(*o)));
@@ -151,6 +165,11 @@ int main(int argc, char **argv)
     unsigned bad = 0, runs = 0;
     int at = 1;
 
+    if (argc == 3 && !strcmp(argv[1], "-c")) {
+        load(argv[2]);
+        beba_program_free(programs[0].program);
+        return 0;
+    }
     for (; at < argc && argv[at][0] == '-' && argv[at][1] != '-'; at++) {
         workers |= argv[at][1] == 'w';
         paired |= argv[at][1] == 'p';
@@ -165,6 +184,8 @@ int main(int argc, char **argv)
     }
     module = compile(level, workers);
     for (int c = at + 1; c < argc; c++) {
+        if (!paired && !is_known(argv[c]))
+            continue;
         for (unsigned i = 0; i < n_programs; i++) {
             if (paired && i != (unsigned)(c - at - 1))
                 continue;

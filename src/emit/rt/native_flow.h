@@ -115,12 +115,18 @@ struct beba_place {
     uint32_t slot;
 };
 
-/* Asks for the tags. */
 BEBA_INLINE void beba_place_look(struct beba_ft *ft, struct beba_ft_shape shape, uint64_t hash,
                                  struct beba_place *place)
 {
     place->hash = hash;
     place->bucket = BEBA_FT_BUCKET(ft, shape, beba_ft_first(ft, hash));
+}
+
+/* Asks for the tags. */
+BEBA_INLINE void beba_place_tags(struct beba_ft *ft, struct beba_ft_shape shape,
+                                 const struct beba_place *place)
+{
+    (void)ft, (void)shape;
     beba_ft_fetch(place->bucket);
 }
 
