@@ -110,9 +110,9 @@ struct beba_engine {
     struct beba_engine *next; /* of the handles */
     struct beba_arena arena;  /* of what is this handle's */
     union spare_entry *copy;  /* of the entry that a flow was last made of; handles that share */
-    union spare_entry evicted;
     const struct beba_native_code *code; /* NULL: the interpreter runs packets */
     struct beba_native native;           /* filled when code is first used */
+    union spare_entry evicted;
 };
 
 /* The keys of a packet in a table. */
