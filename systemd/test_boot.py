@@ -68,10 +68,13 @@ echo "shown: $($b show | tr -d '\\n')"
 $b flow set boot boot 10.0.0.1 b n=4
 systemctl reload beba@boot
 echo "reloaded: $($b show flows boot | grep 'n=4')"
+systemctl restart beba@boot
+echo "restarted: $(systemctl is-active beba@boot) $($b show flows boot | grep 'n=4')"
 systemctl stop beba@boot
 echo "stopped: $($b show)"
+echo "left: $(ls -A /run/beba 2>&1)"
 systemctl start beba@boot
-echo "again: $(systemctl is-active beba@boot) $($b show | grep eth0)"
+echo "again: $(systemctl is-active beba@boot) $($b show | grep eth0) $($b show flows boot | grep 'n=4')"
 ip link del eth0
 echo "gone: $(systemctl stop beba@boot && $b show)"
 journalctl -q --no-pager -u beba@boot 2>/dev/null | tail -20
@@ -102,11 +105,11 @@ def lay_out(where, unit, beba):
     units = where + "/u/etc/systemd/system/"
     write(where + "/u/etc/beba/boot.xfsm", PROGRAM)
     subprocess.run([beba, "build", where + "/u/etc/beba/boot.xfsm", "-o", where + "/u/etc/beba/boot.o"],
-                   check=True, stdout=subprocess.DEVNULL)
+                   check=True, stdout=subprocess.DEVNULL, env=dict(os.environ, BEBA_CACHE=""))
     write(where + "/u/etc/beba/boot.conf", "BEBA_OPTIONS=--dev eth0 --hook xdp\n"
                                            "BEBA_PROGRAM=/etc/beba/boot.o\n")
     with open(unit, encoding="utf-8") as f:
-        write(units + "beba@.service", re.sub(r"=\S+/beba ", "=/usr/bin/beba-under-test ", f.read()))
+        write(units + "beba@.service", re.sub(r"=(-?)/\S+/beba ", r"=\1/usr/bin/beba-under-test ", f.read()))
     write(units + "boot-test.target", TARGET)
     write(units + "check.service", SERVICE)
     write(where + "/u/check.sh", CHECK)
@@ -178,6 +181,10 @@ def main():
           done.stdout)
     check("port 1: eth0, xdp" in said["shown"], "beba show has it", done.stdout)
     check("n=4" in said["reloaded"], "reload keeps flows", done.stdout)
+    check(said["restarted"].startswith("active") and "n=4" in said["restarted"],
+          "restart keeps flows", done.stdout)
+    check("boot" not in said["left"], "stop leaves none of them", done.stdout)
+    check("n=4" not in said["again"], "and they are not there after it", done.stdout)
     check(said["stopped"] == "nothing is attached", "stop takes it away", done.stdout)
     check(said["again"].startswith("active") and "eth0" in said["again"], "it starts again",
           done.stdout)

@@ -28,7 +28,8 @@ def check(ok, what, details=""):
 def commands(text, beba):
     """The commands of the unit, and the options it gives them, are there."""
     found = re.findall(r"^Exec\w+=(\S+)/beba (\w+)(.*)$", text, re.M)
-    check([f[1] for f in found] == ["attach", "replace", "detach"], "it attaches, replaces, detaches",
+    check([f[1] for f in found] == ["attach", "replace", "snapshot", "detach"],
+          "it attaches, replaces, saves flows, detaches",
           text)
     for _, name, rest in found:
         status, shown = output(beba, name, "--help")
@@ -56,7 +57,7 @@ def verify(text, beba, name="beba@knock.service"):
     with tempfile.TemporaryDirectory() as d:
         unit = os.path.join(d, name)
         with open(unit, "w", encoding="utf-8") as f:
-            f.write(re.sub(r"=\S+/beba ", f"={beba} ", text))
+            f.write(re.sub(r"=(-?)/\S+/beba ", rf"=\1{beba} ", text))
         status, said = output("systemd-analyze", "verify", "--man=no", unit)
         mine = [line for line in said.splitlines() if "beba" in line]
         check(status == 0 and not mine, "systemd-analyze verify is content", said)

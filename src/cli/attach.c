@@ -41,7 +41,7 @@ static bool refine(struct cli_object *object)
 
 struct attach_opts {
     struct cli_list dev;
-    const char *hook, *name;
+    const char *hook, *name, *state;
     bool share, verbose, json;
 };
 
@@ -68,6 +68,14 @@ static const struct cli_option attach_options[] = {
      .arg = "NAME",
      .offset = offsetof(struct attach_opts, name),
      .help = "The name it is found by; default: that of the program's file."},
+    {.name = "state",
+     .letter = 's',
+     .kind = CLI_STRING,
+     .arg = "DIR",
+     .complete = CLI_COMPLETE_DIR,
+     .offset = offsetof(struct attach_opts, state),
+     .help = "Go on with the flows and values that beba snapshot wrote to DIR, as far as there are "
+             "any and the program has room for them."},
     {.name = "share",
      .kind = CLI_FLAG,
      .offset = offsetof(struct attach_opts, share),
@@ -169,6 +177,8 @@ static int attach(struct cli_object *object, const struct attach_opts *o,
     rc = beba_kernel_name_of(opts->name, p, name, &err) ? cli_fail(&err) : CLI_OK;
     if (!rc)
         rc = print_attached(o, name, memory, machines);
+    if (!rc && o->state)
+        rc = cli_restore_state(name, o->state);
 out:
     json_decref(machines);
     beba_strbuf_free(&text);

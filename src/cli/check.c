@@ -111,7 +111,8 @@ static void find_costs(const struct cli_program *p, enum beba_target target, boo
                                   .text = source[0].text,
                                   .text_size = source[0].len,
                                   .sources = &p->program->sources,
-                                  .fine = fine};
+                                  .fine = fine,
+                                  .cache = true};
     const struct beba_pipeline *pl = p->program->pipeline;
     void *object = NULL;
     size_t size = 0;

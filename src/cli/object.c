@@ -104,7 +104,8 @@ static int check_target(const struct cli_object *o, const char *path)
 
 static int compile(const char *path, struct cli_object *o, bool emit_c)
 {
-    struct beba_emit_opts opts = {.file = path, .sources = &o->program->sources, .fine = o->fine};
+    struct beba_emit_opts opts = {
+        .file = path, .sources = &o->program->sources, .fine = o->fine, .cache = true};
     const struct beba_pipeline *p = o->program->pipeline;
     struct beba_strbuf c = {0};
     struct beba_error err = {0};
@@ -180,7 +181,7 @@ static int read_object(struct cli_object *o)
 
 bool cli_object_refine(struct cli_object *o)
 {
-    struct beba_emit_opts opts = {.sources = &o->program->sources, .fine = true};
+    struct beba_emit_opts opts = {.sources = &o->program->sources, .fine = true, .cache = true};
     const char *text, *file;
     enum beba_target target;
     void *bytes = NULL;

@@ -17,6 +17,7 @@
 
 struct opts {
     bool drop_state, json;
+    bool state; /* of beba attach --state: what cannot be is a warning */
 };
 
 static const struct cli_option options[] = {
@@ -53,6 +54,7 @@ struct restore {
     unsigned n_sources;
     const char *dir; /* of the values; NULL: a file of flows was given */
     json_t *values;
+    bool other_sets; /* those of another text: the program's own stand */
     struct cli_losses losses;
     uint64_t now;   /* ns since 1970 */
     int64_t epoch;  /* from the kernel's clock to it */
@@ -341,6 +343,14 @@ static int refuse(const struct restore *r)
     return rc;
 }
 
+/* What there was before an attach is lost, and the program runs all the same. */
+static int lost(const struct beba_error *err)
+{
+    cli_warn("warning: flows of before are not there: %s%s%s", err->where,
+             err->where[0] ? ": " : "", err->what);
+    return CLI_OK;
+}
+
 /* A restore that failed half way has changed flows: always say how many. */
 static int tell(const struct restore *r, int rc, struct beba_error *err)
 {
@@ -348,6 +358,8 @@ static int tell(const struct restore *r, int rc, struct beba_error *err)
     unsigned long long all = total(r, offsetof(struct source, flows));
     struct beba_strbuf text = {0};
 
+    if (r->o->state && (rc || cli.json))
+        return rc ? lost(err) : CLI_OK;
     if (rc) {
         beba_error_hint(err, "%llu of %llu flows were restored before it", done, all);
         if (r->o->json) {
@@ -384,24 +396,42 @@ static int restore(struct restore *r, const char *from)
     if (beba_points_find(r->d.p, &r->arena, &r->points))
         return cli_fail_with("out of memory");
     rc = find_sources(r, from, &err);
+    if (r->other_sets)
+        json_object_del(r->values, "sets");
     if (!rc)
         rc = look(r, &err);
     if (rc)
-        return cli_fail(&err);
+        return r->o->state ? lost(&err) : cli_fail(&err);
     if (r->losses.n && !r->o->drop_state)
         return refuse(r);
     return tell(r, put_all(r, &err), &err);
 }
 
-static int run(const struct cli_call *call)
+/* True when the snapshot was taken of this very program. */
+static bool same_text(const struct restore *r, const char *from)
 {
-    struct restore r = {.o = call->opts};
+    struct beba_strbuf path = {0};
+    char *text = NULL;
+    size_t size = 0;
+    bool same;
+
+    beba_strbuf_printf(&path, "%s/program.xfsm", from);
+    same = !path.failed && !cli_read_file(path.s, &text, &size, NULL) &&
+           size == r->d.info.text_size && !memcmp(text, r->d.info.text, size);
+    beba_strbuf_free(&path);
+    free(text);
+    return same;
+}
+
+static int run_on(const struct opts *o, const char *name, const char *from)
+{
+    struct restore r = {.o = o};
     int rc;
 
-    cli.json = r.o->json;
-    rc = cli_deployment_open(call->operand[0], &r.d);
+    rc = cli_deployment_open(name, &r.d);
+    r.other_sets = !rc && o->state && !same_text(&r, from);
     if (!rc)
-        rc = restore(&r, call->operand[1]);
+        rc = restore(&r, from);
     for (unsigned i = 0; i < r.n_sources; i++) {
         if (r.source[i].mem)
             munmap(r.source[i].mem, r.source[i].size);
@@ -414,6 +444,24 @@ static int run(const struct cli_call *call)
     beba_arena_free(&r.arena);
     cli_deployment_close(&r.d);
     return rc;
+}
+
+static int run(const struct cli_call *call)
+{
+    const struct opts *o = call->opts;
+
+    cli.json = o->json;
+    return run_on(o, call->operand[0], call->operand[1]);
+}
+
+int cli_restore_state(const char *name, const char *from)
+{
+    static const struct opts o = {.drop_state = true, .state = true};
+    struct stat st;
+
+    if (stat(from, &st) && errno == ENOENT)
+        return CLI_OK;
+    return run_on(&o, name, from);
 }
 
 const struct cli_command cli_restore = {

@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "base/error.h"
+#include "emit/cache.h"
 #include "emit/embedded.h"
 
 enum { NOT_FOUND = 127 };
@@ -120,46 +121,59 @@ static void remove_directory(int dir, const char *path)
     rmdir(path);
 }
 
+static const char *const clangs[] = {"clang",    "clang-19", "clang-18", "clang-17",
+                                     "clang-16", "clang-15", "clang-14", NULL};
+/* Its arguments; the first is its name. */
+static const char *const arguments[] = {"clang",
+                                        "-target",
+                                        "bpf",
+                                        "-mcpu=v3",
+                                        "-O2",
+                                        "-g",
+                                        "-std=gnu17",
+                                        "-Wall",
+                                        "-Werror",
+                                        "-Wno-unused-function",
+                                        "-Wno-unused-variable",
+                                        "-Wno-unused-label",
+                                        "-Wno-parentheses-equality",
+                                        "-Wno-tautological-compare",
+                                        "-ffreestanding",
+                                        "-fno-strict-aliasing",
+                                        "-fno-color-diagnostics",
+                                        "-I.",
+                                        "-c",
+                                        "beba.bpf.c",
+                                        "-o",
+                                        "beba.bpf.o",
+                                        NULL};
+enum { N_ARGUMENTS = sizeof(arguments) / sizeof(arguments[0]) };
+
+/* The clang that is asked for; NULL: any. */
+static const char *asked_for(const struct beba_emit_opts *opts)
+{
+    const char *asked = opts && opts->clang ? opts->clang : getenv("BEBA_CLANG");
+
+    return asked && asked[0] ? asked : NULL;
+}
+
 /* In the child. */
 static void exec_clang(int dir, const char *asked)
 {
-    static const char *const names[] = {"clang",    "clang-19", "clang-18", "clang-17",
-                                        "clang-16", "clang-15", "clang-14"};
-    const char *args[] = {"clang",
-                          "-target",
-                          "bpf",
-                          "-mcpu=v3",
-                          "-O2",
-                          "-g",
-                          "-std=gnu17",
-                          "-Wall",
-                          "-Werror",
-                          "-Wno-unused-function",
-                          "-Wno-unused-variable",
-                          "-Wno-unused-label",
-                          "-Wno-parentheses-equality",
-                          "-Wno-tautological-compare",
-                          "-ffreestanding",
-                          "-fno-strict-aliasing",
-                          "-fno-color-diagnostics",
-                          "-I.",
-                          "-c",
-                          own_files[0],
-                          "-o",
-                          own_files[1],
-                          NULL};
+    const char *args[N_ARGUMENTS];
     int out = openat(dir, own_files[2], O_WRONLY | O_CREAT | O_EXCL, 0600);
 
     if (out < 0 || fchdir(dir) || dup2(out, 1) < 0 || dup2(out, 2) < 0)
         _exit(NOT_FOUND - 1);
+    memcpy(args, arguments, sizeof(args));
     if (asked) {
         args[0] = asked;
         execvp(asked, (char *const *)(uintptr_t)args);
         _exit(NOT_FOUND);
     }
-    for (unsigned i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
-        args[0] = names[i];
-        execvp(names[i], (char *const *)(uintptr_t)args);
+    for (unsigned i = 0; clangs[i]; i++) {
+        args[0] = clangs[i];
+        execvp(clangs[i], (char *const *)(uintptr_t)args);
     }
     _exit(NOT_FOUND);
 }
@@ -189,10 +203,6 @@ static int run_clang(int dir, const char *asked, struct beba_error *err)
     int status, rc;
     pid_t pid;
 
-    if (!asked)
-        asked = getenv("BEBA_CLANG");
-    if (asked && !asked[0])
-        asked = NULL;
     pid = fork();
     if (pid < 0)
         return beba_error_set(err, -errno, "cannot start clang: %s", strerror(errno));
@@ -218,37 +228,65 @@ static int run_clang(int dir, const char *asked, struct beba_error *err)
     return rc;
 }
 
+/* All that an object is made from. */
+static bool cache_key(struct beba_cache *cache, const struct beba_strbuf *c, const char *asked)
+{
+    const char *const only[] = {asked, NULL};
+
+    if (!beba_cache_add_command(cache, asked ? only : clangs))
+        return false;
+    for (unsigned i = 1; i + 1 < N_ARGUMENTS; i++)
+        beba_strbuf_printf(&cache->key, "%s ", arguments[i]);
+    for (const struct beba_embedded *h = beba_embedded; h->name; h++) {
+        beba_strbuf_puts(&cache->key, h->name);
+        beba_strbuf_add(&cache->key, (const char *)h->text, h->size);
+    }
+    beba_strbuf_add(&cache->key, c->s, c->len);
+    return true;
+}
+
+static int compile(const struct beba_strbuf *c, const char *asked, void **object, size_t *size,
+                   struct beba_error *err)
+{
+    char path[PATH_MAX], *bytes = NULL;
+    int dir = make_directory(path, sizeof(path), err), rc;
+
+    if (dir < 0)
+        return dir;
+    rc = fill_directory(dir, c, err);
+    if (!rc)
+        rc = run_clang(dir, asked, err);
+    if (!rc && (rc = read_file(dir, own_files[1], &bytes, size)))
+        beba_error_set(err, rc, "cannot read what clang made: %s", strerror(-rc));
+    *object = bytes;
+    remove_directory(dir, path);
+    return rc;
+}
+
 int beba_emit_object(const struct beba_pipeline *p, enum beba_target target,
                      const struct beba_emit_opts *opts, void **object, size_t *size,
                      struct beba_error *err)
 {
+    struct beba_cache cache = {.dir = -1};
+    const char *asked = asked_for(opts);
     struct beba_strbuf c = {0};
-    char path[PATH_MAX];
-    char *bytes = NULL;
-    int dir = -1, rc;
+    int rc;
 
     *object = NULL;
     *size = 0;
     rc = beba_emit_c(p, target, opts, &c, err);
     if (rc)
         goto out;
-    dir = make_directory(path, sizeof(path), err);
-    if (dir < 0) {
-        rc = dir;
+    if (opts && opts->cache && cache_key(&cache, &c, asked))
+        beba_cache_open(&cache);
+    *object = beba_cache_get(&cache, size);
+    if (*object)
         goto out;
-    }
-    rc = fill_directory(dir, &c, err);
+    rc = compile(&c, asked, object, size, err);
     if (!rc)
-        rc = run_clang(dir, opts ? opts->clang : NULL, err);
-    if (rc)
-        goto out;
-    rc = read_file(dir, own_files[1], &bytes, size);
-    if (rc)
-        beba_error_set(err, rc, "cannot read what clang made: %s", strerror(-rc));
-    *object = bytes;
+        beba_cache_put(&cache, *object, *size);
 out:
-    if (dir >= 0)
-        remove_directory(dir, path);
+    beba_cache_close(&cache);
     beba_strbuf_free(&c);
     return rc;
 }

@@ -26,8 +26,9 @@ struct beba_emit_opts {
      * each group of a few rules and each field that is read is a function, each machine a program
      * as far as there may be so many. Slower. */
     bool fine;
-    bool workers;    /* native: several threads run it at once */
+    bool workers;       /* native: several threads run it at once */
     const char *prefix; /* native: of names, where several programs are in one C; NULL: one is */
+    bool cache;         /* what was compiled before is taken from the user's cache (emit/cache.h) */
     bool no_control; /* without beba_control: only packets change flows, and clang is done sooner */
 };
 

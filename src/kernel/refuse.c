@@ -176,7 +176,7 @@ static const char too_large[] = "BPF program is too large";
 
 bool beba_kernel_too_large(const char *log)
 {
-    static const char *const all[] = {too_large, "jumps is too complex", "too many subprograms"};
+    static const char *const all[] = {too_large, "jumps is too complex", "combined stack size"};
 
     for (size_t i = 0; i < sizeof(all) / sizeof(*all); i++)
         if (strstr(log, all[i]))

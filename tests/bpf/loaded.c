@@ -172,7 +172,8 @@ static void show_cost(const char *file, const struct bpf_program *prog)
 
 static bool too_large(void)
 {
-    return strstr(log_text, "BPF program is too large") || strstr(log_text, "jumps is too complex");
+    return strstr(log_text, "BPF program is too large") ||
+           strstr(log_text, "jumps is too complex") || strstr(log_text, "combined stack size");
 }
 
 static int load_pieces(struct loaded *k, const struct beba_program *program, const char *file,

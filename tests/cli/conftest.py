@@ -10,6 +10,7 @@ import pytest
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 EXAMPLES = os.path.join(ROOT, "examples")
+os.environ.setdefault("BEBA_CACHE", "")  # the machine's is not for tests
 BEBA = os.environ.get("BEBA", os.path.join(ROOT, "build", "beba"))
 
 # Counts packets to port 7 by source; the third one of a source and all later ones are dropped.

@@ -25,6 +25,7 @@ CLONE_NEWNET = 0x40000000
 NUMBERS = itertools.count()
 BUILT = tempfile.mkdtemp(prefix="beba-objects-")
 OBJECTS = {}
+os.environ["BEBA_CACHE"] = os.path.join(BUILT, "cache")
 atexit.register(shutil.rmtree, BUILT, ignore_errors=True)
 
 # No flows: it is loaded in a moment.

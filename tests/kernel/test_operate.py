@@ -196,6 +196,31 @@ def test_there_and_back(run, tmp_path):
     assert talk["registers"] == {"forth": 2, "back": 0}
 
 
+def test_attach_goes_on_from_a_snapshot(run, tmp_path):
+    run.send("b0", *(udp(f"10.0.0.{i}", 7) for i in range(1, 21)))
+    run.ok("set", "add", "w", "ports", "99")
+    run.ok("snapshot", "w", "-o", "snap")
+    before = flows(run).keys()
+    run.ok("detach", "w")
+    same = run.object("watched", WATCHED)
+    r = run.ok("attach", same, "--dev", "a0", "--name", "w", "--state", "none")
+    assert "restored" not in r.text and not flows(run)
+    run.ok("detach", "w")
+    r = run.ok("attach", same, "--dev", "a0", "--name", "w", "--state", "snap")
+    assert "40 of 40 flows restored" in r.text and flows(run).keys() == before
+    assert run.ok("set", "list", "w", "ports", "--json").json["elements"] == ["7", "9", "99"]
+    run.ok("detach", "w")
+    # Of another text: the elements that it names are those there are.
+    other = run.object("other", WATCHED.replace("{ 7, 9 }", "{ 7, 8 }"))
+    assert "name" in run.ok("attach", other, "--dev", "a0", "--name", "w", "-s", "snap", "--json").json
+    assert flows(run).keys() == before
+    assert run.ok("set", "list", "w", "ports", "--json").json["elements"] == ["7..8"]
+    run.ok("detach", "w")
+    (tmp_path / "snap" / "talkers.ft").write_bytes(b"x" * 100)
+    r = run.ok("attach", same, "--dev", "a0", "--name", "w", "--state", "snap")
+    assert "warning: flows of before are not there" in r.err and not flows(run)
+
+
 def test_by_way_of_the_interpreter(run, tmp_path):
     """Kernel to files, a capture on the files, and back into the kernel."""
     run.send("b0", udp("10.0.0.1", 7))
