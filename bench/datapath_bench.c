@@ -331,7 +331,7 @@ static void add_connection(struct tables *t)
     add(t, OFPFC_ADD, 0, 40, oxm, 6, 0);
 }
 
-static void bench_new_flows(struct report *r, unsigned tables, uint32_t entries)
+static void bench_new_flows(struct report *r, uint8_t tables, uint32_t entries)
 {
     struct tables t;
     char name[32];
