@@ -325,6 +325,17 @@ def test_engines(program, capture, tmp_path, monkeypatch):
     assert beba("run", program, "-r", capture, "--engine", "turbo").code == 2
 
 
+def test_engines_go_on_with_each_others_files(program, capture, tmp_path):
+    outputs = []
+    for first, second in (("interp", "interp"), ("native", "interp"), ("interp", "native")):
+        state = tmp_path / f"{first}-{second}"
+        for engine in (first, second):
+            r = beba("run", program, "-r", capture, "--engine", engine, "--state", state, "--flows")
+            assert r.code == 0
+        outputs.append(r.out)
+    assert outputs[0] == outputs[1] == outputs[2]
+
+
 @pytest.mark.parametrize("traffic", ["many flows"])
 def test_memory_does_not_grow_with_the_capture(program, traffic):
     """A quarter of a gigabyte through a pipe; the same loop with 1 GB takes four times as long."""

@@ -17,7 +17,7 @@ void complain(const char *fmt, ...)
 
     failed = true;
     va_start(ap, fmt);
-    vfprintf(stdout, fmt, ap);
+    vfprintf(stdout, fmt, ap); // NOLINT(clang-analyzer-valist.Uninitialized): started above
     va_end(ap);
     putchar('\n');
 }
