@@ -167,6 +167,9 @@ int beba_point_detach(const char *dir, const char *name);
 /* Who else is attached, for a message; -EBUSY. */
 int beba_point_busy(const struct beba_kernel_device *d, const char *root, struct beba_error *err);
 
+/* 0 where the kernel loads a program in the place of another one's function, which the dispatcher
+ * needs; -errno. */
+int beba_share_probe(void);
 int beba_share_attach(const struct beba_kernel *k, const struct beba_kernel_device *d,
                       struct beba_error *err);
 int beba_share_detach(const char *dir, const struct beba_kernel_device *d);

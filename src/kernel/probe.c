@@ -20,6 +20,8 @@
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 #include <net/if.h>
+
+#include "kernel/internal.h"
 #endif
 
 enum { NEED_MAJOR = 5, NEED_MINOR = 17, BPF_FS = 0xcafe4a11, CAP_BPF_BIT = 39 };
@@ -389,6 +391,32 @@ static void probe_tcx(struct beba_probe *p)
         say(p, BEBA_PROBE_OK, "not in this kernel (6.6 has it): clsact is used instead");
 }
 
+/* What libxdp's dispatcher needs: a program in the place of another one's function. */
+static void probe_dispatcher(struct beba_probe *p)
+{
+    int rc;
+
+    if (load_trivial(BPF_PROG_TYPE_XDP)) {
+        say(p, BEBA_PROBE_UNKNOWN, "not to be found out by this user");
+        hint(p, "run beba doctor as root to find out");
+        return;
+    }
+    if (!beba_kernel_shares()) {
+        say(p, BEBA_PROBE_MISSING, "no libxdp: beba attach --share is not there");
+        return;
+    }
+    rc = beba_share_probe();
+    if (!rc) {
+        say(p, BEBA_PROBE_OK, "programs can share a device (beba attach --share)");
+        return;
+    }
+    say(p, BEBA_PROBE_MISSING,
+        "beba attach --share does not work: programs in the place of functions are refused: %s",
+        strerror(-rc));
+    hint(p, "they need CONFIG_BPF_JIT, CONFIG_DEBUG_INFO_BTF and an architecture with BPF "
+            "trampolines (x86-64 since 5.6, arm64 since 6.0), and no policy that forbids them");
+}
+
 static void probe_libraries(struct beba_probe *p)
 {
     if (beba_kernel_shares()) {
@@ -424,6 +452,7 @@ static const struct {
 #ifdef BEBA_LIBBPF
     {"XDP", true, probe_xdp},
     {"XDP helpers", true, probe_xdp_helpers},
+    {"XDP dispatcher", false, probe_dispatcher},
     {"tc", false, probe_tc},
     {"tc helpers", false, probe_tc_helpers},
     {"tcx", false, probe_tcx},

@@ -62,19 +62,54 @@ static int explain(const struct beba_kernel *k, const struct beba_kernel_device 
     return beba_kernel_error(err, rc, "attach through libxdp");
 }
 
+/* The gate from the object; as: instead of the gate of that program. */
+static int load_gate(struct bpf_object **out, int as)
+{
+    LIBBPF_OPTS(bpf_object_open_opts, open, .object_name = "beba_gate");
+    struct bpf_program *gate;
+    int rc;
+
+    *out = bpf_object__open_mem(gate_object, sizeof(gate_object), &open);
+    gate = *out ? bpf_object__find_program_by_name(*out, "beba_gate") : NULL;
+    if (!gate)
+        return -ENOENT;
+    rc = bpf_program__set_expected_attach_type(gate, 0);
+    if (!rc && as >= 0)
+        rc = bpf_program__set_type(gate, BPF_PROG_TYPE_EXT);
+    if (!rc && as >= 0)
+        rc = bpf_program__set_attach_target(gate, as, "beba_gate");
+    return rc ? rc : bpf_object__load(*out);
+}
+
+int beba_share_probe(void)
+{
+    struct bpf_object *gate = NULL, *other = NULL;
+    int rc = load_gate(&gate, -1);
+
+    if (!rc)
+        rc = load_gate(&other, bpf_program__fd(bpf_object__next_program(gate, NULL)));
+    bpf_object__close(other);
+    bpf_object__close(gate);
+    return rc;
+}
+
 /* Where the kernel cannot run the dispatcher, libxdp attaches the program alone. */
 static int check_dispatcher(struct xdp_program *prog, const struct beba_kernel_device *d,
                             struct beba_error *err)
 {
     struct xdp_multiprog *all = xdp_multiprog__get_from_ifindex((int)d->ifindex);
     bool alone = failed(all) || xdp_multiprog__is_legacy(all);
+    int rc;
 
     if (!failed(all))
         xdp_multiprog__close(all);
     if (!alone)
         return 0;
     xdp_program__detach(prog, (int)d->ifindex, mode_of(d), 0);
-    beba_error_set(err, -EOPNOTSUPP, "this kernel does not run libxdp's dispatcher");
+    rc = beba_share_probe();
+    beba_error_set(err, -EOPNOTSUPP, "this kernel does not run libxdp's dispatcher%s%s",
+                   rc ? ": programs in the place of functions are refused: " : "",
+                   rc ? strerror(-rc) : "");
     beba_error_hint(err, "'xdp-loader load -vv' tells why; without --share the program has the "
                          "device for itself");
     return -EOPNOTSUPP;
@@ -180,6 +215,11 @@ int beba_share_detach(const char *dir, const struct beba_kernel_device *d)
 bool beba_kernel_shares(void)
 {
     return false;
+}
+
+int beba_share_probe(void)
+{
+    return -ENOTSUP;
 }
 
 int beba_share_attach(const struct beba_kernel *k, const struct beba_kernel_device *d,
