@@ -14,11 +14,11 @@ packages_for() {
     demo) echo graphviz iproute2 ;;
     docs) echo pandoc ;;
     test) echo git clang clang-format clang-tidy libclang-rt-dev llvm libcmocka-dev binutils shellcheck \
-        graphviz pandoc tshark python3-scapy python3-pytest iproute2 ethtool iperf3 hping3 xdp-tools \
+        libdpdk-dev graphviz pandoc tshark python3-scapy python3-pytest iproute2 ethtool iperf3 hping3 xdp-tools \
         systemd python3-os-ken openvswitch-switch mininet iputils-ping openssl ;;
-    deb) echo dpkg-dev debhelper lintian debootstrap pandoc ;;
+    deb) echo libdpdk-dev dpkg-dev debhelper lintian debootstrap pandoc ;;
     fuzz) echo clang libclang-rt-dev llvm ;;
-    bench) echo python3 iproute2 ethtool python3-os-ken openvswitch-switch ;;
+    bench) echo libdpdk-dev dpdk-dev python3 iproute2 ethtool python3-os-ken openvswitch-switch ;;
     *)
         echo "install-deps: unknown purpose '$1'" >&2
         exit 2

@@ -27,7 +27,7 @@ import rules  # noqa: E402
 JOBS = str(max(2, min(8, os.cpu_count() or 2)))
 MESON = "/usr/bin/meson" if os.path.exists("/usr/bin/meson") else "meson"
 FEATURES = ["-Dtests=enabled", "-Dcli=enabled", "-Ddocs=enabled", "-Dkernel=enabled",
-            "-Dswitch=enabled", "--werror"]
+            "-Dswitch=enabled", "-Ddpdk=enabled", "--werror"]
 SANITIZE = ["-Db_sanitize=address,undefined", "-Db_lundef=false",
             "-Dc_args=-fno-sanitize-recover=all -fno-omit-frame-pointer", "-Doptimization=1"]
 # What runs in the kernel is the same whoever compiled the rest: the long suites that are about that

@@ -27,9 +27,9 @@ static const struct cli_option options[] = {
      .arg = "PORT[=NUMBER]",
      .complete = CLI_COMPLETE_DEVICE,
      .offset = offsetof(struct opts, ports),
-     .help = "A port: an interface's name, xdp:NAME, tap:NAME or pcap:IN,OUT. Its number in "
-             "OpenFlow is the "
-             "next one that is free, or NUMBER. May be given several times."},
+     .help = "A port: an interface's name, xdp:NAME, tap:NAME, pcap:IN,OUT or dpdk:DEVICE. Its "
+             "number in OpenFlow is the next one that is free, or NUMBER. May be given several "
+             "times."},
     {.name = "controller",
      .letter = 'c',
      .kind = CLI_LIST,

@@ -7,6 +7,7 @@
 #include "base/error.h"
 #include "io/port.h"
 
+#include <errno.h>
 #include <pthread.h>
 
 enum { BEBA_PORT_WORDS = 16, BEBA_PORT_TEXT = 4096 };
@@ -23,6 +24,7 @@ struct beba_port_words {
 struct beba_driver {
     const char *name;
     unsigned n_names; /* words that are names; the others are options */
+    bool whole;       /* the description is one word: the driver cuts it itself */
     size_t size;      /* of the driver's state */
     /* Options: names separated by blanks, for messages; takes one, -EINVAL when it is none of its
      * own or its value is wrong. value is "" for a word without '='. */
@@ -41,6 +43,8 @@ struct beba_driver {
     /* Adds what is counted elsewhere than in port->count, since the port was opened; any thread may
      * ask, until close. May be NULL. */
     void (*losses)(struct beba_port *port, uint64_t loss[BEBA_PORT_N_LOSSES]);
+    /* What beba_port_tell does; NULL: the system knows. */
+    bool (*tell)(struct beba_port *port, struct beba_netdev *dev, struct beba_netdev_link *link);
 };
 
 extern const struct beba_driver beba_driver_packet, beba_driver_tap, beba_driver_pcap,
@@ -60,7 +64,8 @@ struct beba_port {
     char *name;
     char about[96];
     int fd, ifindex;
-    int control; /* a socket to ask about interfaces, in the namespace where the port was opened */
+    uint32_t nap; /* of one without fd */
+    int control;  /* a socket to ask about interfaces, in the namespace where the port was opened */
     enum beba_port_status status;
     struct beba_port_counters count;
     uint64_t (*drops)(struct beba_port *port); /* by the kernel since asked last; NULL: none ever */
@@ -85,7 +90,14 @@ BEBA_INLINE void beba_port_becomes(struct beba_port *port, enum beba_port_status
         __atomic_store_n(&port->status, status, __ATOMIC_RELAXED);
 }
 
-uint64_t beba_port_now(const struct beba_port *port);
+BEBA_INLINE uint64_t beba_port_now(const struct beba_port *port)
+{
+    struct timespec t;
+
+    clock_gettime(port->opts.clock, &t);
+    return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
+}
+
 /* Fills all but bytes, lengths and rooms. */
 BEBA_INLINE void beba_port_fresh(const struct beba_port *port, uint64_t now, struct beba_packet *p)
 {
@@ -111,6 +123,18 @@ int beba_port_find(struct beba_port *port, const char *name, struct beba_error *
 enum beba_port_status beba_port_look(const struct beba_port *port);
 
 /* A number from min to max, or -EINVAL. */
-int beba_port_number(const char *value, uint32_t min, uint32_t max, uint32_t *out);
+BEBA_INLINE int beba_port_number(const char *value, uint32_t min, uint32_t max, uint32_t *out)
+{
+    uint64_t v = 0;
+
+    if (!*value)
+        return -EINVAL;
+    for (; *value >= '0' && *value <= '9' && v <= max; value++)
+        v = 10 * v + (uint64_t)(*value - '0');
+    if (*value || v < min || v > max)
+        return -EINVAL;
+    *out = (uint32_t)v;
+    return 0;
+}
 
 #endif

@@ -3,6 +3,7 @@
 
 #include "io/driver.h"
 #include "io/offload.h"
+#include "io/plugin.h"
 
 #include <errno.h>
 #include <net/if.h>
@@ -58,14 +59,6 @@ void beba_port_group_free(struct beba_port_group *group)
         return;
     pthread_mutex_destroy(&group->lock);
     free(group);
-}
-
-uint64_t beba_port_now(const struct beba_port *port)
-{
-    struct timespec t;
-
-    clock_gettime(port->opts.clock, &t);
-    return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
 }
 
 bool beba_port_take(struct beba_port *port, struct beba_packet *p, const struct virtio_net_hdr *hdr)
@@ -148,44 +141,47 @@ int beba_port_find(struct beba_port *port, const char *name, struct beba_error *
     return 0;
 }
 
-int beba_port_number(const char *value, uint32_t min, uint32_t max, uint32_t *out)
-{
-    char *end;
-    unsigned long v;
-
-    if (*value < '0' || *value > '9')
-        return -EINVAL;
-    errno = 0;
-    v = strtoul(value, &end, 10);
-    if (errno || *end || v < min || v > max)
-        return -EINVAL;
-    *out = (uint32_t)v;
-    return 0;
-}
-
 /* The driver whose name stands before the colon, if one does; *rest is what follows. */
-static const struct beba_driver *find_driver(const char *description, const char **rest)
+static int find_driver(const char *description, const struct beba_driver **out, const char **rest,
+                       struct beba_error *err)
 {
     size_t n = strcspn(description, ":,");
 
     *rest = description;
+    *out = drivers[0];
     if (description[n] != ':')
-        return drivers[0];
+        return 0;
     *rest = description + n + 1;
     for (size_t i = 0; i < sizeof(drivers) / sizeof(*drivers); i++) {
+        *out = drivers[i];
         if (strlen(drivers[i]->name) == n && !strncmp(drivers[i]->name, description, n))
-            return drivers[i];
+            return 0;
     }
-    return NULL;
+    for (size_t i = 0; i < sizeof(optional) / sizeof(*optional); i++) {
+        if (!strncmp(description, optional[i].prefix, strlen(optional[i].prefix)))
+            return beba_error_set(err, -ENOTSUP, "this beba was built without %s",
+                                  optional[i].needs);
+    }
+    if (beba_plugin_known(description, n))
+        return beba_plugin_load(description, n, out, err);
+    beba_error_set(err, -EINVAL, "no such kind of port");
+    beba_error_hint(err,
+                    "ports are NAME, packet:NAME, xdp:NAME, tap:NAME, pcap:IN,OUT or dpdk:DEVICE");
+    return -EINVAL;
 }
 
-static int cut_words(struct beba_port_words *w, const char *text, struct beba_error *err)
+static int cut_words(struct beba_port_words *w, const char *text, bool whole,
+                     struct beba_error *err)
 {
     char *at = w->text;
 
     if (strlen(text) >= sizeof(w->text))
         return beba_error_set(err, -EINVAL, "the port's description is too long");
     memcpy(w->text, text, strlen(text) + 1);
+    w->n = 1;
+    w->word[0] = at;
+    if (whole)
+        return 0;
     for (w->n = 0; at; w->n++) {
         if (w->n == BEBA_PORT_WORDS)
             return beba_error_set(err, -EINVAL, "the port's description has too many options");
@@ -221,7 +217,7 @@ static int open_with(const struct beba_driver *driver, const char *rest,
                      struct beba_port **out, struct beba_error *err)
 {
     struct beba_port *port;
-    int rc = cut_words(w, rest, err);
+    int rc = cut_words(w, rest, driver->whole, err);
 
     if (rc)
         return rc;
@@ -233,7 +229,7 @@ static int open_with(const struct beba_driver *driver, const char *rest,
     port->fd = port->control = -1;
     if (!port->opts.n_queues)
         port->opts.n_queues = 1;
-    rc = take_options(port, w, err);
+    rc = driver->whole ? 0 : take_options(port, w, err);
     if (!rc)
         rc = driver->open(port, w, err);
     if (rc) {
@@ -250,28 +246,16 @@ int beba_port_open(const char *description, const struct beba_port_opts *opts,
                    struct beba_port **out, struct beba_error *err)
 {
     const char *rest;
-    const struct beba_driver *driver = find_driver(description, &rest);
-    struct beba_port_words *w;
+    const struct beba_driver *driver;
+    struct beba_port_words *w = malloc(sizeof(*w));
     int rc;
 
     *out = NULL;
-    for (size_t i = 0; !driver && i < sizeof(optional) / sizeof(*optional); i++) {
-        if (strncmp(description, optional[i].prefix, strlen(optional[i].prefix)) != 0)
-            continue;
-        rc = beba_error_set(err, -ENOTSUP, "this beba was built without %s", optional[i].needs);
-        beba_error_where(err, "%s", description);
-        return rc;
-    }
-    if (!driver) {
-        rc = beba_error_set(err, -EINVAL, "no such kind of port");
-        beba_error_where(err, "%s", description);
-        beba_error_hint(err, "ports are NAME, packet:NAME, xdp:NAME, tap:NAME or pcap:IN,OUT");
-        return rc;
-    }
-    w = malloc(sizeof(*w));
     if (!w)
         return beba_error_set(err, -ENOMEM, "out of memory");
-    rc = open_with(driver, rest, opts, w, out, err);
+    rc = find_driver(description, &driver, &rest, err);
+    if (!rc)
+        rc = open_with(driver, rest, opts, w, out, err);
     if (rc)
         beba_error_where(err, "%s", description);
     free(w);
@@ -310,6 +294,16 @@ int beba_port_ifindex(const struct beba_port *port)
 int beba_port_fd(const struct beba_port *port)
 {
     return port->fd;
+}
+
+unsigned beba_port_nap(const struct beba_port *port)
+{
+    return port->nap;
+}
+
+bool beba_port_tell(struct beba_port *port, struct beba_netdev *dev, struct beba_netdev_link *link)
+{
+    return port->driver->tell && port->driver->tell(port, dev, link);
 }
 
 unsigned beba_port_recv(struct beba_port *port, struct beba_packet *packet, unsigned max)

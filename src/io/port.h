@@ -25,6 +25,12 @@
  *                         may be empty (nothing to receive; what is sent is only counted)
  *       pace              in the capture's time; else at once
  *       clock=capture     the packets' time is the capture's, not when they were received
+ *   dpdk:DEVICE           one of DPDK's: "0000:03:00.0", "net_memif0,role=client,id=0": words
+ * behind commas are DPDK's, but for those that begin with "beba."; in a driver of its own
+ * (io/plugin.h), which starts DPDK with the first such port beba.rx=N, beba.tx=N  descriptors of
+ * each queue, 64 to 16384 (default 1024) beba.mtu=N        asked of the device, 68 to 16000
+ * (default: what it has) beba.nap=US       microseconds that its thread sleeps at most when nothing
+ * comes, up to 1000 (default 50); 0: it never sleeps beba.promisc=off
  *
  * XDP ports. Queue i of n has each n-th queue of the interface from its i-th on, so all are served;
  * -ENOTSUP when there are fewer than n, -EBUSY when another XDP program or port is on it. Packets
@@ -55,7 +61,8 @@
  * hands it on as one or cuts it (io/segment.h), with lengths and checksums of the headers that it
  * has then: it may be edited as any other.
  *
- * Loop: wait for POLLIN on fd; receive until nothing comes; flush the ports sent to. */
+ * Loop: wait for POLLIN on fd; receive until nothing comes; flush the ports sent to. A port without
+ * fd is polled: io/idle.h says how long to wait between. */
 #ifndef BEBA_IO_PORT_H
 #define BEBA_IO_PORT_H
 
@@ -65,6 +72,8 @@
 #include <time.h>
 
 struct beba_error;
+struct beba_netdev;
+struct beba_netdev_link;
 struct beba_port;
 struct beba_port_group;
 
@@ -82,7 +91,8 @@ int beba_port_group_new(struct beba_port_group **out);
 /* After its ports have been closed. */
 void beba_port_group_free(struct beba_port_group *group);
 
-/* -EINVAL: a description that means nothing; -ENODEV: no such interface; -EPERM; -ENOTSUP: several
+/* -EINVAL: a description that means nothing; -ENODEV: no such interface
+ * yet; -EPERM; -ENOTSUP: several
  * queues where there is one. */
 int beba_port_open(const char *description, const struct beba_port_opts *opts,
                    struct beba_port **out, struct beba_error *err);
@@ -96,8 +106,13 @@ const char *beba_port_about(const struct beba_port *port);
 /* 0 where there is none. */
 int beba_port_ifindex(const struct beba_port *port);
 /* Readable (POLLIN, POLLERR) when recv has something to do and all that was received is released;
- * the same for the port's life. */
+ * the same for the port's life. -1: the port must be polled. */
 int beba_port_fd(const struct beba_port *port);
+/* Of a port without fd: microseconds that its thread may sleep at most; 0: it must not. */
+unsigned beba_port_nap(const struct beba_port *port);
+/* Of a port that is no interface of the system, how it is now (io/netdev.h; ifindex 0); false of
+ * others. Any thread may ask. */
+bool beba_port_tell(struct beba_port *port, struct beba_netdev *dev, struct beba_netdev_link *link);
 
 /* Releases what was received before and receives up to max <= BEBA_PORT_BATCH packets, without
  * waiting; fills all but the parsed headers. */

@@ -68,7 +68,7 @@ static void nonsense_is_refused(void **state)
         int code;
         const char *what;
     } bad[] = {
-        {"dpdk:0", -EINVAL, "no such kind of port"},
+        {"netmap:0", -EINVAL, "no such kind of port"},
         {"", -EINVAL, "an interface's name has 1 to 15 bytes"},
         {"averyveryverylongname", -EINVAL, "an interface's name has 1 to 15 bytes"},
         {"packet:nosuch-beba", -ENODEV, "cannot find the interface: No such device"},

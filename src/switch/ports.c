@@ -25,6 +25,11 @@ static uint64_t monotonic(void)
     return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
 }
 
+static bool is_dpdk(const char *description)
+{
+    return !strncmp(description, "dpdk:", 5);
+}
+
 int beba_ports_new(const struct beba_ports_opts *opts, struct beba_ports **out,
                    struct beba_error *err)
 {
@@ -96,25 +101,32 @@ static void tell_datapath(struct beba_ports *ports, const struct beba_swport *p)
     beba_datapath_port_set(ports->opts.dp, &port);
 }
 
-/* What an interface is like, as OpenFlow has it. */
-static void look(struct beba_ports *ports, struct beba_swport *p)
+/* What a port is like, as OpenFlow has it. False: it is gone. */
+static bool look(struct beba_ports *ports, struct beba_swport *p)
 {
     struct beba_netdev_link link = {0};
     struct beba_netdev dev;
+    bool told = beba_workers_port_tell(ports->opts.workers, p->number, &dev, &link);
 
-    if (!p->ifindex || !beba_netdevs_at(ports->devs, p->ifindex, &dev))
-        return;
+    if (!told && (!p->ifindex || !beba_netdevs_at(ports->devs, p->ifindex, &dev)))
+        return true;
+    if (told && !dev.up)
+        return false;
     memcpy(p->of.hw_addr, dev.mac, 6);
-    p->of.config &= ~(uint32_t)OFPPC_PORT_DOWN;
-    p->of.config |= dev.up ? 0 : OFPPC_PORT_DOWN;
+    if (!told) {
+        p->of.config &= ~(uint32_t)OFPPC_PORT_DOWN;
+        p->of.config |= dev.up ? 0 : OFPPC_PORT_DOWN;
+    }
     p->of.state = dev.running ? OFPPS_LIVE : OFPPS_LINK_DOWN;
-    beba_netdevs_link(ports->devs, p->ifindex, &link);
+    if (!told)
+        beba_netdevs_link(ports->devs, p->ifindex, &link);
     p->of.current = link.current;
     p->of.advertised = link.advertised;
     p->of.supported = link.supported;
     p->of.peer = link.peer;
     p->of.current_speed = link.speed;
     p->of.max_speed = link.max_speed;
+    return true;
 }
 
 static void closed(struct beba_ports *ports, struct beba_swport *p)
@@ -137,7 +149,7 @@ static int open_port(struct beba_ports *ports, struct beba_swport *p, struct beb
     beba_ports_changes(ports);
     ports->opening = false;
     p->ifindex = beba_netdevs_find(ports->devs, p->name, &dev) ? dev.ifindex : 0;
-    if (!strncmp(p->description, "pcap:", 5))
+    if (!strncmp(p->description, "pcap:", 5) || is_dpdk(p->description))
         p->ifindex = 0;
     p->of = (struct beba_of_port){.port = p->number, .state = OFPPS_LIVE, .config = p->of.config};
     memcpy(p->of.name, p->name, sizeof(p->of.name));
@@ -158,25 +170,36 @@ static bool same(const struct beba_of_port *a, const struct beba_of_port *b)
            !memcmp(a->hw_addr, b->hw_addr, sizeof(a->hw_addr)) && !strcmp(a->name, b->name);
 }
 
+/* Looks at a port and tells of it when it is not as it was. */
+static void look_again(struct beba_ports *ports, struct beba_swport *p)
+{
+    struct beba_of_port before = p->of;
+
+    if (!look(ports, p)) {
+        beba_log(ports->opts.log, BEBA_LOG_WARNING, "port %u: device %s is gone", p->number,
+                 p->name);
+        closed(ports, p);
+        return;
+    }
+    if (same(&before, &p->of))
+        return;
+    beba_log(ports->opts.log, BEBA_LOG_INFO, "port %u (%s): link %s", p->number, p->name,
+             p->of.state & OFPPS_LINK_DOWN ? "down" : "up");
+    tell_datapath(ports, p);
+    ports->opts.changed(ports->opts.arg, OFPPR_MODIFY, p);
+}
+
 static void dev_changed(struct beba_ports *ports, const struct beba_netdev_event *e)
 {
     for (struct beba_swport *p = ports->first; p; p = p->next) {
         if (p->present && p->ifindex == e->now.ifindex) {
-            struct beba_of_port before = p->of;
-
             if (e->change == BEBA_NETDEV_GONE) {
                 beba_log(ports->opts.log, BEBA_LOG_WARNING, "port %u: interface %s is gone",
                          p->number, p->name);
                 closed(ports, p);
                 continue;
             }
-            look(ports, p);
-            if (same(&before, &p->of))
-                continue;
-            beba_log(ports->opts.log, BEBA_LOG_INFO, "port %u (%s): link %s", p->number, p->name,
-                     p->of.state & OFPPS_LINK_DOWN ? "down" : "up");
-            tell_datapath(ports, p);
-            ports->opts.changed(ports->opts.arg, OFPPR_MODIFY, p);
+            look_again(ports, p);
         } else if (!p->present && e->change != BEBA_NETDEV_GONE && !strcmp(p->name, e->now.name)) {
             beba_ports_retry(ports);
         }
@@ -191,19 +214,26 @@ void beba_ports_changes(struct beba_ports *ports)
         dev_changed(ports, &e);
 }
 
-void beba_ports_retry(struct beba_ports *ports)
+static void open_again(struct beba_ports *ports, struct beba_swport *p)
 {
     struct beba_error err;
+
+    if (open_port(ports, p, &err))
+        beba_log(ports->opts.log, BEBA_LOG_DEBUG, "port %u: %s", p->number, err.what);
+    else
+        beba_log(ports->opts.log, BEBA_LOG_NOTICE, "port %u: %s is back", p->number, p->name);
+}
+
+void beba_ports_retry(struct beba_ports *ports)
+{
     struct beba_netdev dev;
 
     for (struct beba_swport *p = ports->first; p && !ports->opening; p = p->next) {
-        if (p->present || !beba_netdevs_find(ports->devs, p->name, &dev))
-            continue;
-        if (open_port(ports, p, &err))
-            beba_log(ports->opts.log, BEBA_LOG_DEBUG, "port %u: %s", p->number, err.what);
-        else
-            beba_log(ports->opts.log, BEBA_LOG_NOTICE, "port %u: interface %s is back", p->number,
-                     p->name);
+        if (p->present && !p->ifindex)
+            look_again(ports, p);
+        else if (!p->present &&
+                 (is_dpdk(p->description) || beba_netdevs_find(ports->devs, p->name, &dev)))
+            open_again(ports, p);
     }
 }
 
@@ -212,19 +242,23 @@ void beba_ports_retry(struct beba_ports *ports)
 /* Options whose values are numbers, of any kind of port. */
 static const char *const numeric[] = {"ring", "busy-poll"};
 
-/* The text's last word is such an option, and its value no port's number. */
-static bool is_option(const char *word, const char *equal)
+/* An option's value ("ring=64") is no port's number. DPDK's arguments are all options: "id=0=3". */
+static bool is_value(const char *text, const char *comma, const char *equal)
 {
+    if (!comma || comma > equal)
+        return false;
+    if (is_dpdk(text))
+        return !memchr(comma, '=', (size_t)(equal - comma));
     for (size_t i = 0; i < sizeof(numeric) / sizeof(*numeric); i++) {
         size_t n = strlen(numeric[i]);
 
-        if ((size_t)(equal - word) == n && !strncmp(word, numeric[i], n))
+        if ((size_t)(equal - comma - 1) == n && !strncmp(comma + 1, numeric[i], n))
             return true;
     }
     return false;
 }
 
-/* "veth1=3": splits the number off; an option's value ("ring=64") is none. */
+/* "veth1=3": splits the number off. */
 static int split_number(const char *text, char *description, size_t size, uint32_t *number,
                         struct beba_error *err)
 {
@@ -234,7 +268,7 @@ static int split_number(const char *text, char *description, size_t size, uint32
 
     *number = 0;
     if (equal && equal[1] && strspn(equal + 1, "0123456789") == strlen(equal + 1) &&
-        !(comma && comma < equal && is_option(comma + 1, equal))) {
+        !is_value(text, comma, equal)) {
         unsigned long v = strtoul(equal + 1, &end, 10);
 
         if (!v || v > NUMBER_MAX)
@@ -253,7 +287,7 @@ static int split_number(const char *text, char *description, size_t size, uint32
 /* The name of the interface, or of the capture's file. */
 static void name_of(const char *description, char *out, size_t size)
 {
-    static const char *const kinds[] = {"packet:", "xdp:", "tap:", "pcap:"};
+    static const char *const kinds[] = {"packet:", "xdp:", "tap:", "pcap:", "dpdk:"};
     const char *start = description, *p;
     size_t n;
 
@@ -328,8 +362,8 @@ static int add(struct beba_ports *ports, const char *description, uint32_t numbe
     insert(ports, p);
     r = open_port(ports, p, err);
     if (r == -ENODEV) {
-        beba_log(ports->opts.log, BEBA_LOG_WARNING,
-                 "port %u: there is no interface %s yet: waiting for it", number, p->name);
+        beba_log(ports->opts.log, BEBA_LOG_WARNING, "port %u: %s is not there yet: waiting for it",
+                 number, p->name);
         return 0;
     }
     if (r) {

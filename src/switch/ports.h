@@ -55,7 +55,8 @@ void beba_ports_configure(struct beba_ports *ports, struct beba_swport *port, ui
 /* Readable when an interface has changed: then beba_ports_changes. */
 int beba_ports_fd(const struct beba_ports *ports);
 void beba_ports_changes(struct beba_ports *ports);
-/* Opens ports that are absent or could not be opened again; now and then. */
+/* Opens ports that are absent or could not be opened again, and looks at those that are no
+ * interfaces; now and then. */
 void beba_ports_retry(struct beba_ports *ports);
 
 #endif

@@ -1,16 +1,19 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 #include "switch/worker.h"
 #include "base/error.h"
+#include "io/idle.h"
 #include "io/segment.h"
 #include "switch/ring.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <poll.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
+#include <sys/prctl.h>
 #include <unistd.h>
 #include <urcu/urcu-qsbr.h>
 
@@ -42,7 +45,8 @@ struct worker {
     unsigned n_ports;
     uint16_t index_of[NUMBERS]; /* 1 + place in port; 0: none */
     struct pollfd fds[1 + BEBA_DP_PORTS];
-    bool pushed;               /* events since the last wake-up */
+    bool pushed; /* events since the last wake-up */
+    struct beba_idle idle;
     uint64_t tokens, refilled; /* of packet-ins: billionths; ns */
     struct beba_ring events, outs;
     uint8_t *scratch; /* room for a frame */
@@ -279,25 +283,40 @@ static void run_command(struct worker *w)
     pthread_mutex_unlock(&w->lock);
 }
 
+/* What to wait for. Returns how long in us at most, because of ports that are polled: 0 not at all,
+ * UINT_MAX for ever. */
+static unsigned fill_fds(struct worker *w)
+{
+    unsigned nap = UINT_MAX;
+
+    w->fds[0] = (struct pollfd){.fd = w->wake_fd, .events = POLLIN};
+    for (unsigned i = 0; i < w->n_ports; i++) {
+        const struct beba_port *io = w->port[i].io;
+        /* One that has ended would be readable for ever. */
+        bool over = beba_port_status(io) >= BEBA_PORT_GONE;
+
+        w->fds[i + 1] = (struct pollfd){.fd = over ? -1 : beba_port_fd(io), .events = POLLIN};
+        if (!over && w->fds[i + 1].fd < 0 && beba_port_nap(io) < nap)
+            nap = beba_port_nap(io);
+    }
+    return nap;
+}
+
 static void sleep_until_work(struct worker *w)
 {
+    unsigned nap = fill_fds(w);
+    struct timespec t = {.tv_nsec = nap == UINT_MAX ? 0 : beba_idle_nap(&w->idle, nap)};
     uint64_t n;
 
+    if (nap != UINT_MAX && !t.tv_nsec)
+        return;
     atomic_store(&w->sleeping, true);
     if (!beba_ring_empty(&w->outs) || atomic_load(&w->has_command) || atomic_load(&w->stop)) {
         atomic_store(&w->sleeping, false);
         return;
     }
-    w->fds[0] = (struct pollfd){.fd = w->wake_fd, .events = POLLIN};
-    for (unsigned i = 0; i < w->n_ports; i++) {
-        /* One that has ended would be readable for ever. */
-        bool over = beba_port_status(w->port[i].io) >= BEBA_PORT_GONE;
-
-        w->fds[i + 1] =
-            (struct pollfd){.fd = over ? -1 : beba_port_fd(w->port[i].io), .events = POLLIN};
-    }
     urcu_qsbr_thread_offline();
-    poll(w->fds, w->n_ports + 1, -1);
+    ppoll(w->fds, w->n_ports + 1, nap == UINT_MAX ? NULL : &t, NULL);
     urcu_qsbr_thread_online();
     atomic_store(&w->sleeping, false);
     if (w->fds[0].revents && read(w->wake_fd, &n, sizeof(n)) < 0 && errno != EAGAIN)
@@ -308,6 +327,8 @@ static void *work(void *arg)
 {
     struct worker *w = arg;
 
+    /* The naps of io/idle.h are as long as they say. */
+    prctl(PR_SET_TIMERSLACK, 1000, 0, 0, 0);
     urcu_qsbr_register_thread();
     while (!atomic_load_explicit(&w->stop, memory_order_relaxed)) {
         unsigned n = receive(w) + execute_packet_outs(w);
@@ -320,6 +341,8 @@ static void *work(void *arg)
             run_command(w);
         else if (!n)
             sleep_until_work(w);
+        else
+            w->idle.rounds = 0;
     }
     urcu_qsbr_unregister_thread();
     return NULL;
@@ -448,6 +471,14 @@ bool beba_workers_port_counters(struct beba_workers *ws, uint32_t number,
         found = true;
     }
     return found;
+}
+
+bool beba_workers_port_tell(struct beba_workers *ws, uint32_t number, struct beba_netdev *dev,
+                            struct beba_netdev_link *link)
+{
+    struct beba_port *io = find_port(&ws->worker[0], number);
+
+    return io && beba_port_tell(io, dev, link);
 }
 
 bool beba_workers_packet_out(struct beba_workers *ws, uint32_t in_port,

@@ -39,6 +39,10 @@ const char *beba_workers_port_about(struct beba_workers *ws, uint32_t number);
 bool beba_workers_port_counters(struct beba_workers *ws, uint32_t number,
                                 struct beba_port_counters *out);
 
+/* beba_port_tell of io/port.h. */
+bool beba_workers_port_tell(struct beba_workers *ws, uint32_t number, struct beba_netdev *dev,
+                            struct beba_netdev_link *link);
+
 /* Hands a packet-out to a thread; false when too many wait. actions is copied. */
 bool beba_workers_packet_out(struct beba_workers *ws, uint32_t in_port,
                              const struct beba_of_actions *actions, const uint8_t *frame,

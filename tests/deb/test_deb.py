@@ -199,8 +199,9 @@ def installs(debs, tree, work):
         return
     box = Chroot(clean, work)
     os.mkdir(box.root + "/packages")
-    for f in debs.values():
-        shutil.copy(f, box.root + "/packages/")
+    os.mkdir(box.root + "/packages/dpdk")
+    for name, f in debs.items():
+        shutil.copy(f, box.root + "/packages/" + ("dpdk/" if name == "beba-dpdk" else ""))
     # An object made where there is clang: here.
     run(os.path.join(tree, "usr/bin/beba"), "build", os.path.join(ROOT, "examples/port_knocking.xfsm"),
         "-o", box.root + "/packages/knock.o")
@@ -224,7 +225,17 @@ def installs(debs, tree, work):
     test(r.returncode == 1 and "clang" in r.stdout, "a program that wants compiling asks for clang",
          r.stdout)
 
-    box.run("apt-get -q purge -y beba libbeba-dev libbeba0")
+    # DPDK is there for who wants it.
+    switch = "timeout 10 beba switch --no-control -p dpdk:net_null0"
+    said = box.run(switch, check=False).stdout
+    test("install the package beba-dpdk" in said and box.run("ls /usr/lib/*/librte*", check=False).returncode,
+         "without beba-dpdk there is no DPDK, and the switch says so", said)
+    box.run("apt-get -q install -y --no-install-recommends /packages/dpdk/*.deb librte-net-null23",
+            alone=False)
+    said = box.run(switch, check=False).stdout
+    test("is ready" in said, "with it, a switch has a port of DPDK", said)
+
+    box.run("apt-get -q purge -y beba-dpdk beba libbeba-dev libbeba0")
     left = box.run("find / -xdev -name '*beba*' -not -path '/packages/*' -not -path '/proc/*' "
                    "-not -path '/var/lib/apt/*' -not -path '/var/log/*' -not -path '/etc/beba-test-*'").stdout
     test(not left.strip(), "purged, it leaves nothing", left)
@@ -238,7 +249,8 @@ def main():
             return 0
         run(os.path.join(ROOT, "scripts/deb.sh"), OUT)
         debs = packages()
-        test(set(debs) == {"beba", "libbeba0", "libbeba-dev"}, "three packages are built", debs)
+        test(set(debs) == {"beba", "beba-dpdk", "libbeba0", "libbeba-dev"}, "four packages are built",
+             debs)
         with tempfile.TemporaryDirectory(prefix="beba-deb-") as work:
             tree = os.path.join(work, "tree")
             files_are_there(debs, tree)
