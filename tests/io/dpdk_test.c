@@ -11,6 +11,13 @@
 
 enum { ROUNDS = 20000 };
 
+/* DPDK's net_af_xdp does not free what it has of libxdp. */
+const char *__lsan_default_suppressions(void);
+const char *__lsan_default_suppressions(void)
+{
+    return "leak:xsk_umem__create";
+}
+
 static struct beba_packet packet[BEBA_PORT_BATCH];
 
 /* Polls until n packets have come at once, or for a second or two. */
