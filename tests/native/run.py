@@ -5,7 +5,7 @@
     run.py COMPARE SEEDS
 
 COMPARE is tests/native/native_compare. SEEDS "A..B" are those of tests/random; programs are compiled
-many at a time. BEBA_CAPTURES is a directory with more captures, of which one in eight is taken. With
+many at a time. BEBA_CAPTURES is a directory with more captures, of which one in sixteen is taken. With
 BEBA_LONG set, ten times as many programs and all captures, and examples are compiled as they are for use."""
 
 import concurrent.futures
@@ -61,14 +61,14 @@ def main():
     captures = sorted(glob.glob(f"{ROOT}/examples/captures/*.pcap*") +
                       glob.glob(f"{ROOT}/tests/captures/*.pcap*"))
     others = os.environ.get("BEBA_CAPTURES", f"{ROOT}/../shared/captures")
-    captures += sorted(glob.glob(f"{others}/*cap*"))[::1 if long else 8]
+    captures += sorted(glob.glob(f"{others}/*cap*"))[::1 if long else 16]
     failed = 0
     with tempfile.TemporaryDirectory(prefix="beba-native-") as where, \
             concurrent.futures.ThreadPoolExecutor(max_workers=2) as pool:
         jobs = [("examples", pool.submit(compare, binary, "-O2" if long else "-O1", *examples, "--",
                                          *captures)),
                 ("examples, for several threads", pool.submit(compare, binary, "-w", *examples, "--",
-                                                              *captures[::2]))]
+                                                              *captures[::4]))]
         for at in range(first, last + 1, AT_ONCE):
             some = range(at, min(at + AT_ONCE, last + 1))
             options = ["-w"] if at // AT_ONCE % 3 == 2 else []
