@@ -58,7 +58,7 @@ BEBA_INLINE uint32_t beba_walk_wants(uint32_t layers)
         layers |= BEBA_BIT(L4);
     if (layers & BEBA_BIT(ND))
         layers |= BEBA_BIT(ICMP6);
-    if (layers & (BEBA_WALK_TRANSPORT | BEBA_BIT(IP)))
+    if (layers & (BEBA_WALK_TRANSPORT | BEBA_BIT(IP) | BEBA_BIT(IP6FRAG)))
         layers |= BEBA_WALK_IP;
     return layers | BEBA_BIT(META) | BEBA_BIT(ETH);
 }
