@@ -72,6 +72,26 @@ int beba_datapath_state_mod(struct beba_datapath *dp, const struct beba_of_state
 int beba_datapath_template_mod(struct beba_datapath *dp, const struct beba_of_template_mod *mod,
                                struct beba_of_error *err);
 
+/* What a table accepts [7.3.5.5.2]: instructions and actions as bits by type, fields and tables as
+ * bits by number. miss is of the entry without a match and with priority 0. The extension's parts
+ * are always accepted. */
+struct beba_of_table_features;
+struct beba_datapath_ability {
+    uint64_t instructions, write, apply, write_set, apply_set, next[4];
+};
+struct beba_datapath_limits {
+    uint32_t gone; /* not in the pipeline */
+    uint32_t max_entries;
+    uint64_t metadata_match, metadata_write, match, masked, wildcard;
+    struct beba_datapath_ability hit, miss;
+};
+/* Sets the features of all tables, those not named are gone; all or nothing. Entries of tables that
+ * change are removed and nobody is told [7.3.5.5]. */
+int beba_datapath_limit(struct beba_datapath *dp, const struct beba_of_table_features *set,
+                        uint32_t n, uint64_t now, struct beba_of_error *err);
+void beba_datapath_limits(const struct beba_datapath *dp, uint8_t table,
+                          struct beba_datapath_limits *out);
+
 /* Changes between begin and commit become visible at once; after a failed one, or on wish,
  * rollback leaves no trace. Flow-mods, group-mods and meter-mods only. */
 void beba_datapath_begin(struct beba_datapath *dp);

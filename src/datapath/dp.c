@@ -314,6 +314,7 @@ void beba_datapath_free(struct beba_datapath *dp)
     free(dp->found.item);
     free(dp->limbo);
     free(dp->later);
+    free(dp->limits);
     free(dp);
 }
 

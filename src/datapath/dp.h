@@ -93,6 +93,7 @@ struct beba_datapath {
     size_t n_later, cap_later;
     void (*removed)(void *arg, const struct beba_datapath_removed *removed);
     void *removed_arg;
+    struct beba_datapath_limits *limits; /* of BEBA_DP_TABLES; NULL: none were set */
 };
 
 BEBA_INLINE const struct beba_datapath_port *beba_port_find(const struct beba_ports *ports,
@@ -195,6 +196,10 @@ int beba_check_set(struct beba_datapath *dp, const struct beba_of_actions *actio
                    enum beba_check_where where, struct beba_of_error *err);
 int beba_check_instructions(struct beba_datapath *dp, uint8_t table,
                             const struct beba_of_instructions *in, struct beba_of_error *err);
+
+/* Table features (limits.c): an entry is one that its table accepts. */
+int beba_limits_check(const struct beba_datapath *dp, const struct beba_of_flow_mod *mod,
+                      struct beba_of_error *err);
 
 /* --- packets ---------------------------------------------------------------------------------- */
 

@@ -82,7 +82,8 @@ static int add(struct beba_datapath *dp, const struct beba_of_flow_mod *mod, uin
         beba_classifier_each(&t->classifier, &value, &mask, true, overlaps, &priority))
         return refuse(err, OFPFMFC_OVERLAP, "an entry of that priority overlaps");
     old = beba_classifier_find(&t->classifier, &value, &mask, priority);
-    if (!old && t->entries.n >= dp->opts.max_entries)
+    if (!old &&
+        t->entries.n >= (dp->limits ? dp->limits[mod->table].max_entries : dp->opts.max_entries))
         return refuse(err, OFPFMFC_TABLE_FULL, "the table is full");
     return add_entry(dp, mod, old, now) ? no_memory(err) : 0;
 }
@@ -194,6 +195,8 @@ enum {
 static int check(struct beba_datapath *dp, const struct beba_of_flow_mod *mod,
                  struct beba_of_error *err)
 {
+    int r;
+
     if (mod->command > OFPFC_DELETE_STRICT)
         return refuse(err, OFPFMFC_BAD_COMMAND, "no such command");
     if (mod->table >= BEBA_DP_TABLES && !(mod->table == OFPTT_ALL && is_delete(mod)))
@@ -202,7 +205,8 @@ static int check(struct beba_datapath *dp, const struct beba_of_flow_mod *mod,
         return refuse(err, OFPFMFC_BAD_FLAGS, "no such flag");
     if (is_delete(mod))
         return 0;
-    return beba_check_instructions(dp, mod->table, &mod->instructions, err);
+    r = beba_check_instructions(dp, mod->table, &mod->instructions, err);
+    return r ? r : beba_limits_check(dp, mod, err);
 }
 
 int beba_datapath_flow_mod(struct beba_datapath *dp, const struct beba_of_flow_mod *mod,

@@ -108,7 +108,7 @@ void beba_datapath_table_stats(struct beba_datapath *dp, uint8_t table,
 
     *out = (struct beba_datapath_table_stats){
         .active = t ? (uint32_t)t->entries.n : 0,
-        .max_entries = dp->opts.max_entries,
+        .max_entries = dp->limits ? dp->limits[table].max_entries : dp->opts.max_entries,
         .stateful = beba_datapath_stateful_table(dp, table),
         .name = beba_datapath_program_name(dp, table),
     };

@@ -107,6 +107,18 @@ static int on_nothing(struct beba_session *s, const struct beba_of_msg *m, const
     return 0;
 }
 
+static uint8_t n_tables(const struct beba_datapath *dp)
+{
+    struct beba_datapath_limits limits;
+    uint8_t n = 0;
+
+    for (unsigned t = 0; t < BEBA_DP_TABLES; t++) {
+        beba_datapath_limits(dp, (uint8_t)t, &limits);
+        n = (uint8_t)(n + !limits.gone);
+    }
+    return n;
+}
+
 static int on_features(struct beba_session *s, const struct beba_of_msg *m, const uint8_t *bytes,
                        uint32_t len, struct beba_of_error *err)
 {
@@ -115,7 +127,7 @@ static int on_features(struct beba_session *s, const struct beba_of_msg *m, cons
     reply.features = (struct beba_of_features){
         .datapath_id = s->agent->o.datapath_id,
         .n_buffers = BEBA_BUFFERS,
-        .n_tables = BEBA_DP_TABLES,
+        .n_tables = n_tables(s->agent->o.dp),
         .auxiliary_id = s->auxiliary,
         .capabilities = OFPC_FLOW_STATS | OFPC_TABLE_STATS | OFPC_PORT_STATS | OFPC_GROUP_STATS |
                         OFPC_QUEUE_STATS,
@@ -292,6 +304,7 @@ static void on_closed(void *session, const char *why)
                      "%s: connection lost: %s", beba_conn_peer(s->conn), why);
     beba_session_job_drop(s);
     beba_session_bundles_drop(s);
+    beba_parts_free(&s->parts);
     beba_arena_free(&s->arena);
     free(s);
 }
@@ -386,6 +399,7 @@ void beba_agent_free(struct beba_agent *a)
         return;
     beba_buffers_free(a->buffers);
     free(a->table_names);
+    beba_parts_free(&a->saved);
     free(a);
 }
 
@@ -412,6 +426,13 @@ int beba_agent_apply(struct beba_agent *a, const struct beba_of_msg *msg, const 
             return beba_of_error_set(err, OFPET_BAD_REQUEST, OFPBRC_BAD_EXPERIMENTER,
                                      "%s does not change the pipeline", beba_of_msg_name(msg));
         break;
+    case OFPT_MULTIPART_REQUEST:
+        if (msg->request.type == OFPMP_TABLE_FEATURES) {
+            const struct beba_of_codec codec = {.side = BEBA_OF_FROM_CONTROLLER, .detect = true};
+
+            return beba_agent_features(a, &a->saved, &codec, msg, bytes, len, err);
+        }
+        /* fall through */
     default:
         return beba_of_error_set(err, OFPET_BAD_REQUEST, OFPBRC_BAD_TYPE,
                                  "%s does not change the pipeline", beba_of_msg_name(msg));

@@ -1,195 +1,202 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
-/* Table features [7.3.5.5]: every table can do everything. A controller may set names, and ask for
- * any part of what there is; it gets all of it. */
+/* Table features [7.3.5.5]: every table can do everything, until a controller sets what they are to
+ * do. */
 #include "openflow/fields.h"
 #include "switch/session.h"
 
+#include <stdlib.h>
 #include <string.h>
 
-enum { ACTIONS = 16, FIELDS = 40, INSTRUCTIONS = 6 };
+enum { FIELDS = OFPXMT_OFB_IPV6_EXTHDR + 1, LIST = 64 };
 
-/* What every table's properties list. */
-struct lists {
-    struct beba_of_id instruction[INSTRUCTIONS], action[ACTIONS], match[FIELDS], wildcard[FIELDS],
-        settable[FIELDS];
-    uint32_t n_settable;
-    uint8_t next[BEBA_DP_TABLES];
-};
-
-static const uint16_t actions[ACTIONS] = {
-    OFPAT_OUTPUT,       OFPAT_COPY_TTL_OUT, OFPAT_COPY_TTL_IN, OFPAT_SET_MPLS_TTL,
-    OFPAT_DEC_MPLS_TTL, OFPAT_PUSH_VLAN,    OFPAT_POP_VLAN,    OFPAT_PUSH_MPLS,
-    OFPAT_POP_MPLS,     OFPAT_SET_QUEUE,    OFPAT_GROUP,       OFPAT_SET_NW_TTL,
-    OFPAT_DEC_NW_TTL,   OFPAT_SET_FIELD,    OFPAT_PUSH_PBB,    OFPAT_POP_PBB,
-};
-
-static void fill(struct lists *l)
-{
-    memset(l, 0, sizeof(*l));
-    for (uint32_t i = 0; i < INSTRUCTIONS; i++)
-        l->instruction[i].id = OFPIT_GOTO_TABLE + i;
-    for (uint32_t i = 0; i < ACTIONS; i++)
-        l->action[i].id = actions[i];
-    for (uint32_t i = 0; i < FIELDS; i++) {
-        enum beba_of_field f = (enum beba_of_field)i;
-
-        l->match[i].id = beba_of_field_header(f, beba_of_fields[i].maskable);
-        l->wildcard[i].id = beba_of_field_header(f, false);
-        if (beba_of_fields[i].settable)
-            l->settable[l->n_settable++].id = beba_of_field_header(f, false);
-    }
-    for (uint32_t i = 0; i < BEBA_DP_TABLES; i++)
-        l->next[i] = (uint8_t)i;
-}
-
-static struct beba_of_table_property ids(uint16_t type, const struct beba_of_id *id, uint32_t n)
-{
-    return (struct beba_of_table_property){.type = type, .n = n, .id = id};
-}
-
-static void add_table(struct beba_job *job, const struct lists *l, unsigned t)
-{
+struct writer {
     struct beba_of_table_property p[14];
-    struct beba_of_table_features f = {
-        .table = (uint8_t)t, .metadata_match = ~0ull, .metadata_write = ~0ull, .property = p};
-    struct beba_datapath_table_stats stats;
-    uint32_t n = 0, next = BEBA_DP_TABLES - t - 1, instructions = next ? 0 : 1;
-    static const uint16_t action_types[] = {OFPTFPT_WRITE_ACTIONS, OFPTFPT_WRITE_ACTIONS_MISS,
-                                            OFPTFPT_APPLY_ACTIONS, OFPTFPT_APPLY_ACTIONS_MISS};
-    static const uint16_t set_types[] = {OFPTFPT_WRITE_SETFIELD, OFPTFPT_WRITE_SETFIELD_MISS,
-                                         OFPTFPT_APPLY_SETFIELD, OFPTFPT_APPLY_SETFIELD_MISS};
+    uint32_t n, used;
+    struct beba_of_id id[10 * LIST];
+    uint8_t next[2 * BEBA_DP_TABLES];
+};
 
-    beba_datapath_table_stats(job->session->agent->o.dp, (uint8_t)t, &stats);
-    f.max_entries = stats.max_entries;
+static void add_ids(struct writer *w, uint16_t type, uint64_t bits, bool fields, uint64_t masked)
+{
+    struct beba_of_table_property *p = &w->p[w->n++];
+
+    *p = (struct beba_of_table_property){.type = type, .id = &w->id[w->used]};
+    for (unsigned i = 0; i < LIST; i++)
+        if (bits >> i & 1) {
+            w->id[w->used++] = (struct beba_of_id){
+                .id = fields ? beba_of_field_header((enum beba_of_field)i, masked >> i & 1) : i};
+            p->n++;
+        }
+}
+
+static void add_tables(struct writer *w, uint16_t type, const uint64_t bits[4], uint8_t *out)
+{
+    struct beba_of_table_property *p = &w->p[w->n++];
+
+    *p = (struct beba_of_table_property){.type = type, .table = out};
+    for (unsigned t = 0; t < BEBA_DP_TABLES; t++)
+        if (bits[t / 64] >> t % 64 & 1)
+            out[p->n++] = (uint8_t)t;
+}
+
+static void add_table(struct beba_job *job, struct writer *w, unsigned t)
+{
+    struct beba_datapath_limits l;
+    struct beba_of_table_features f = {.table = (uint8_t)t, .property = w->p};
+
+    beba_datapath_limits(job->session->agent->o.dp, (uint8_t)t, &l);
+    if (l.gone)
+        return;
+    f.metadata_match = l.metadata_match;
+    f.metadata_write = l.metadata_write;
+    f.max_entries = l.max_entries;
     memcpy(f.name, job->session->agent->table_names[t], sizeof(f.name));
-    /* The last table has nowhere to go to. */
-    for (uint16_t miss = 0; miss < 2; miss++)
-        p[n++] = ids((uint16_t)(OFPTFPT_INSTRUCTIONS + miss), l->instruction + instructions,
-                     INSTRUCTIONS - instructions);
-    for (uint16_t miss = 0; miss < 2; miss++)
-        p[n++] = (struct beba_of_table_property){
-            .type = (uint16_t)(OFPTFPT_NEXT_TABLES + miss), .n = next, .table = l->next + t + 1};
-    for (unsigned i = 0; i < 4; i++)
-        p[n++] = ids(action_types[i], l->action, ACTIONS);
-    p[n++] = ids(OFPTFPT_MATCH, l->match, FIELDS);
-    p[n++] = ids(OFPTFPT_WILDCARDS, l->wildcard, FIELDS);
-    for (unsigned i = 0; i < 4; i++)
-        p[n++] = ids(set_types[i], l->settable, l->n_settable);
-    f.n_properties = n;
+    w->n = w->used = 0;
+    for (uint16_t miss = 0; miss < 2; miss++) {
+        const struct beba_datapath_ability *a = miss ? &l.miss : &l.hit;
+
+        add_ids(w, OFPTFPT_INSTRUCTIONS + miss, a->instructions, false, 0);
+        add_tables(w, OFPTFPT_NEXT_TABLES + miss, a->next, w->next + miss * BEBA_DP_TABLES);
+        add_ids(w, OFPTFPT_WRITE_ACTIONS + miss, a->write, false, 0);
+        add_ids(w, OFPTFPT_APPLY_ACTIONS + miss, a->apply, false, 0);
+        add_ids(w, OFPTFPT_WRITE_SETFIELD + miss, a->write_set, true, 0);
+        add_ids(w, OFPTFPT_APPLY_SETFIELD + miss, a->apply_set, true, 0);
+    }
+    add_ids(w, OFPTFPT_MATCH, l.match, true, l.masked);
+    add_ids(w, OFPTFPT_WILDCARDS, l.wildcard, true, 0);
+    f.n_properties = w->n;
     beba_of_reply_add(&job->reply, &f);
 }
 
 bool beba_session_step_features(struct beba_job *job)
 {
-    struct lists l;
+    struct writer w;
 
-    fill(&l);
     for (; job->index < BEBA_DP_TABLES; job->index++) {
         if (beba_session_job_full(job))
             return false;
-        add_table(job, &l, job->index);
+        add_table(job, &w, job->index);
     }
     return true;
 }
 
-/* --- setting -------------------------------------------------------------------------------- */
+/* --- setting: in several messages, as one [7.3.5] --------------------------------------------- */
 
-static bool contains(const struct beba_of_id *list, uint32_t n, uint32_t id)
+enum { MOST = 1 << 20 }; /* bytes of a request, in all its parts */
+
+struct beba_part {
+    struct beba_part *next;
+    struct beba_arena arena;
+    struct beba_of_msg msg;
+    uint32_t len;
+    uint8_t bytes[];
+};
+
+void beba_parts_free(struct beba_parts *parts)
 {
-    for (uint32_t i = 0; i < n; i++) {
-        /* Fields are the same with and without a mask. */
-        if (list[i].id == id || (id > 0xffff && list[i].id >> 9 == id >> 9))
-            return true;
+    struct beba_part *next;
+
+    for (struct beba_part *p = parts->first; p; p = next) {
+        next = p->next;
+        beba_arena_free(&p->arena);
+        free(p);
     }
-    return false;
+    *parts = (struct beba_parts){0};
 }
 
-/* What is asked for is there. */
-static bool covered(const struct lists *l, const struct beba_of_table_property *p, unsigned table)
+static int overflow(struct beba_of_error *err)
 {
-    const struct beba_of_id *list;
-    uint32_t n;
-
-    switch (p->type) {
-    case OFPTFPT_NEXT_TABLES:
-    case OFPTFPT_NEXT_TABLES_MISS:
-        for (uint32_t i = 0; i < p->n; i++) {
-            if (p->table[i] <= table || p->table[i] >= BEBA_DP_TABLES)
-                return false;
-        }
-        return true;
-    case OFPTFPT_EXPERIMENTER:
-    case OFPTFPT_EXPERIMENTER_MISS:
-        return false;
-    case OFPTFPT_INSTRUCTIONS:
-    case OFPTFPT_INSTRUCTIONS_MISS:
-        list = l->instruction;
-        n = INSTRUCTIONS;
-        break;
-    case OFPTFPT_MATCH:
-    case OFPTFPT_WILDCARDS:
-        list = l->wildcard;
-        n = FIELDS;
-        break;
-    case OFPTFPT_WRITE_ACTIONS:
-    case OFPTFPT_WRITE_ACTIONS_MISS:
-    case OFPTFPT_APPLY_ACTIONS:
-    case OFPTFPT_APPLY_ACTIONS_MISS:
-        list = l->action;
-        n = ACTIONS;
-        break;
-    default:
-        list = l->settable;
-        n = l->n_settable;
-        break;
-    }
-    for (uint32_t i = 0; i < p->n; i++) {
-        if (p->id[i].experimenter || !contains(list, n, p->id[i].id))
-            return false;
-    }
-    return true;
+    return beba_of_error_set(err, OFPET_BAD_REQUEST, OFPBRC_MULTIPART_BUFFER_OVERFLOW,
+                             "the parts of the request are more than are kept");
 }
 
-static int check_table(const struct lists *l, const struct beba_of_table_features *f,
-                       struct beba_of_error *err)
+static int keep_part(struct beba_parts *parts, const struct beba_of_codec *codec,
+                     const struct beba_of_msg *m, const uint8_t *bytes, uint32_t len,
+                     struct beba_of_error *err)
 {
-    if (f->table >= BEBA_DP_TABLES)
-        return beba_of_error_set(err, OFPET_TABLE_FEATURES_FAILED, OFPTFFC_BAD_TABLE,
-                                 "there is no table %u", f->table);
-    for (uint32_t i = 0; i < f->n_properties; i++) {
-        if (!covered(l, &f->property[i], f->table))
-            return beba_of_error_set(err, OFPET_TABLE_FEATURES_FAILED, OFPTFFC_BAD_ARGUMENT,
-                                     "table %u cannot do all of property %u", f->table,
-                                     f->property[i].type);
+    struct beba_of_codec plain = *codec;
+    struct beba_part *p, **at = &parts->first;
+    int r;
+
+    if (parts->bytes + len > MOST || !(p = malloc(sizeof(*p) + len))) {
+        beba_parts_free(parts);
+        return overflow(err);
     }
-    return 0;
+    p->next = NULL;
+    p->arena = (struct beba_arena){0};
+    p->msg = (struct beba_of_msg){0};
+    p->len = len;
+    memcpy(p->bytes, bytes, len);
+    while (*at)
+        at = &(*at)->next;
+    *at = p;
+    parts->xid = m->xid;
+    parts->bytes += len;
+    r = beba_of_decode(p->bytes, len, &plain, &p->arena, &p->msg, err);
+    if (r)
+        beba_parts_free(parts);
+    return r;
 }
 
-int beba_session_set_features(struct beba_session *s, const struct beba_of_request *r,
-                              struct beba_of_error *err)
+/* All of them as one list of tables. */
+static int set_all(struct beba_agent *a, struct beba_parts *parts, struct beba_of_error *err)
 {
-    uint32_t seen[8] = {0};
-    struct lists l;
+    struct beba_of_table_features *all;
+    uint32_t n = 0;
+    int r;
 
-    if (!r->features.n)
+    for (const struct beba_part *p = parts->first; p; p = p->next)
+        n += p->msg.request.features.n;
+    if (!n)
         return 0;
-    if (beba_session_main(s)->role == OFPCR_ROLE_SLAVE)
+    all = malloc(n * sizeof(*all));
+    if (!all)
+        return overflow(err);
+    n = 0;
+    for (const struct beba_part *p = parts->first; p; p = p->next) {
+        if (p->msg.request.features.n)
+            memcpy(all + n, p->msg.request.features.table,
+                   p->msg.request.features.n * sizeof(*all));
+        n += p->msg.request.features.n;
+    }
+    r = beba_datapath_limit(a->o.dp, all, n, beba_agent_now(), err);
+    for (uint32_t i = 0; i < n && !r; i++)
+        memcpy(a->table_names[all[i].table], all[i].name, sizeof(*a->table_names));
+    free(all);
+    for (const struct beba_part *p = parts->first; p && !r; p = p->next)
+        a->o.changed(a->o.arg, &p->msg, p->bytes, p->len);
+    return r;
+}
+
+int beba_agent_features(struct beba_agent *a, struct beba_parts *parts,
+                        const struct beba_of_codec *codec, const struct beba_of_msg *m,
+                        const uint8_t *bytes, uint32_t len, struct beba_of_error *err)
+{
+    bool more = m->request.flags & OFPMPF_REQ_MORE;
+    int r;
+
+    if (parts->first && parts->xid != m->xid) {
+        if (more)
+            return overflow(err); /* one at a time */
+        if (!m->request.features.n)
+            return 0;
+        beba_parts_free(parts);
+    }
+    r = keep_part(parts, codec, m, bytes, len, err);
+    if (r || more)
+        return r;
+    r = set_all(a, parts, err);
+    beba_parts_free(parts);
+    return r;
+}
+
+int beba_session_set_features(struct beba_session *s, const struct beba_of_msg *m,
+                              const uint8_t *bytes, uint32_t len, struct beba_of_error *err)
+{
+    if (!m->request.features.n && !(m->request.flags & OFPMPF_REQ_MORE) && !s->parts.first)
+        return 0;
+    if (m->request.features.n && beba_session_main(s)->role == OFPCR_ROLE_SLAVE)
         return beba_of_error_set(err, OFPET_BAD_REQUEST, OFPBRC_IS_SLAVE,
                                  "a slave may not set table features");
-    fill(&l);
-    for (uint32_t i = 0; i < r->features.n; i++) {
-        const struct beba_of_table_features *f = &r->features.table[i];
-        int bad = check_table(&l, f, err);
-
-        if (bad)
-            return bad;
-        if (seen[f->table / 32] >> f->table % 32 & 1)
-            return beba_of_error_set(err, OFPET_TABLE_FEATURES_FAILED, OFPTFFC_BAD_TABLE,
-                                     "table %u is there twice", f->table);
-        seen[f->table / 32] |= 1u << f->table % 32;
-    }
-    for (uint32_t i = 0; i < r->features.n; i++)
-        memcpy(s->agent->table_names[r->features.table[i].table], r->features.table[i].name,
-               sizeof(*s->agent->table_names));
-    return 0;
+    return beba_agent_features(s->agent, &s->parts, &s->codec, m, bytes, len, err);
 }

@@ -159,8 +159,12 @@ static bool step_tables(struct beba_job *job)
 {
     for (unsigned t = 0; t < BEBA_DP_TABLES; t++) {
         struct beba_datapath_table_stats stats;
+        struct beba_datapath_limits limits;
         struct beba_of_table_stats e = {.table = (uint8_t)t};
 
+        beba_datapath_limits(dp_of(job), (uint8_t)t, &limits);
+        if (limits.gone)
+            continue;
         beba_datapath_table_stats(dp_of(job), (uint8_t)t, &stats);
         e.active = stats.active;
         e.lookups = stats.lookups;
@@ -401,6 +405,20 @@ static int check_meter(struct beba_session *s, const struct beba_of_request *r,
                              "there is no meter %u", r->meter);
 }
 
+/* A request that is one object, or none, comes in one message; one that has none may have more. */
+static int check_more(const struct beba_of_request *r, struct beba_of_error *err)
+{
+    static const uint32_t empty = 1u << OFPMP_DESC | 1u << OFPMP_TABLE | 1u << OFPMP_GROUP_DESC |
+                                  1u << OFPMP_GROUP_FEATURES | 1u << OFPMP_METER_FEATURES |
+                                  1u << OFPMP_PORT_DESC;
+
+    if (!(r->flags & OFPMPF_REQ_MORE) || r->type == OFPMP_TABLE_FEATURES ||
+        (r->type < 32 && empty >> r->type & 1))
+        return 0;
+    return beba_of_error_set(err, OFPET_BAD_REQUEST, OFPBRC_MULTIPART_BUFFER_OVERFLOW,
+                             "requests of this type are one object, in one message");
+}
+
 static const struct {
     bool (*step)(struct beba_job *job);
     int (*check)(struct beba_session *s, const struct beba_of_request *r,
@@ -418,7 +436,7 @@ static const struct {
     [OFPMP_METER] = {step_meters, check_meter},
     [OFPMP_METER_CONFIG] = {step_meters, check_meter},
     [OFPMP_METER_FEATURES] = {step_meter_features, NULL},
-    [OFPMP_TABLE_FEATURES] = {beba_session_step_features, beba_session_set_features},
+    [OFPMP_TABLE_FEATURES] = {beba_session_step_features, NULL},
     [OFPMP_PORT_DESC] = {step_port_desc, NULL},
 };
 
@@ -426,18 +444,19 @@ int beba_session_multipart(struct beba_session *s, const struct beba_of_msg *m,
                            const uint8_t *bytes, uint32_t len, struct beba_of_error *err)
 {
     const struct beba_of_request *r = &m->request;
-    int bad = 0;
+    int bad = check_more(r, err);
 
+    if (bad)
+        return bad;
     if (r->type == OFPMP_EXPERIMENTER)
         return beba_session_beba_stats(s, m, err);
     if (r->type >= sizeof(kinds) / sizeof(kinds[0]))
         return beba_of_error_set(err, OFPET_BAD_REQUEST, OFPBRC_BAD_MULTIPART,
                                  "multipart type %u is not known", r->type);
-    if (r->flags & OFPMPF_REQ_MORE && r->type != OFPMP_TABLE_FEATURES)
-        return beba_of_error_set(err, OFPET_BAD_REQUEST, OFPBRC_MULTIPART_BUFFER_OVERFLOW,
-                                 "requests of this type come in one message");
     if (kinds[r->type].check)
         bad = kinds[r->type].check(s, r, err);
+    else if (r->type == OFPMP_TABLE_FEATURES)
+        bad = beba_session_set_features(s, m, bytes, len, err);
     if (bad || r->flags & OFPMPF_REQ_MORE)
         return bad;
     return beba_session_job(s, m, kinds[r->type].step, err);

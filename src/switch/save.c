@@ -36,6 +36,7 @@ struct beba_save {
     struct beba_strbuf pending;
     uint64_t base, appended; /* bytes: written anew, and appended since */
     bool loading, timed, failed;
+    uint32_t n_parts; /* of table features that go on */
     time_t rewritten;
     struct kept *kept;
 };
@@ -43,13 +44,15 @@ struct beba_save {
 /* --- what is kept by itself --------------------------------------------------------------------
  */
 
-enum { KEY_TABLE, KEY_STATE, KEY_TEMPLATE };
+enum { KEY_TABLE, KEY_STATE, KEY_TEMPLATE, KEY_FEATURES };
 
 static uint64_t key_of(const struct beba_of_msg *m)
 {
     const struct beba_of_state_mod *s = &m->state_mod;
     uint64_t part = 0;
 
+    if (m->type == OFPT_MULTIPART_REQUEST)
+        return (uint64_t)KEY_FEATURES << 56;
     if (m->type == OFPT_TABLE_MOD)
         return (uint64_t)KEY_TABLE << 56 | m->table_mod.table;
     if (m->exp_type == BEBA_MSG_PKTTMP_MOD)
@@ -74,7 +77,7 @@ static uint64_t key_of(const struct beba_of_msg *m)
 
 static bool is_kept(const struct beba_of_msg *m)
 {
-    if (m->type == OFPT_TABLE_MOD)
+    if (m->type == OFPT_TABLE_MOD || m->type == OFPT_MULTIPART_REQUEST)
         return true;
     if (m->type != OFPT_EXPERIMENTER || m->experimenter != BEBA_EXPERIMENTER)
         return false;
@@ -85,6 +88,19 @@ static bool is_kept(const struct beba_of_msg *m)
            m->state_mod.command == BEBA_SET_CONDITION;
 }
 
+/* Those of before: new ones are of all tables. */
+static void drop_features(struct beba_save *s)
+{
+    for (struct kept **at = &s->kept, *k; (k = *at);) {
+        if (k->key >> 56 != KEY_FEATURES) {
+            at = &k->next;
+            continue;
+        }
+        *at = k->next;
+        free(k);
+    }
+}
+
 static void keep(struct beba_save *s, const struct beba_of_msg *m, const uint8_t *bytes,
                  uint32_t len)
 {
@@ -93,6 +109,13 @@ static void keep(struct beba_save *s, const struct beba_of_msg *m, const uint8_t
     struct kept **at = &s->kept, *k;
     uint64_t key = key_of(m);
 
+    if (m->type == OFPT_MULTIPART_REQUEST) {
+        if (!s->n_parts)
+            drop_features(s);
+        key |= s->n_parts++;
+        if (!(m->request.flags & OFPMPF_REQ_MORE))
+            s->n_parts = 0;
+    }
     while (*at && (*at)->key < key)
         at = &(*at)->next;
     if (*at && (*at)->key == key) {

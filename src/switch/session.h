@@ -7,7 +7,14 @@
 #include "switch/buffers.h"
 
 struct beba_bundle;
+struct beba_part;
 struct beba_job;
+
+/* The messages of a request that has more [7.3.5]. */
+struct beba_parts {
+    struct beba_part *first; /* NULL: none */
+    uint32_t xid, bytes;
+};
 
 struct beba_agent {
     struct beba_agent_opts o;
@@ -21,6 +28,7 @@ struct beba_agent {
     bool packet_outs; /* handed over since the last barrier */
     struct beba_agent_stats stats;
     struct beba_log_limit limit;
+    struct beba_parts saved; /* of table features that are loaded */
     char (
         *table_names)[OFP_MAX_TABLE_NAME_LEN + 1]; /* of BEBA_DP_TABLES; given by TABLE_FEATURES */
     uint8_t out[BEBA_OF_MAX_MESSAGE];
@@ -46,6 +54,7 @@ struct beba_session {
     struct beba_bundle *bundles;
     unsigned n_bundles;
     struct beba_job *job; /* a reply that is being written */
+    struct beba_parts parts;
 };
 
 /* What carries out a message. 0, or -EINVAL with the error to answer. */
@@ -106,10 +115,13 @@ void beba_session_job_drop(struct beba_session *s);
 /* No more should be added for now. */
 bool beba_session_job_full(const struct beba_job *job);
 
-/* TABLE_FEATURES: writing, and the checks and names of those that set. */
+/* TABLE_FEATURES: writing, and setting when the last part has come. */
 bool beba_session_step_features(struct beba_job *job);
-int beba_session_set_features(struct beba_session *s, const struct beba_of_request *r,
-                              struct beba_of_error *err);
+beba_handler beba_session_set_features;
+int beba_agent_features(struct beba_agent *a, struct beba_parts *parts,
+                        const struct beba_of_codec *codec, const struct beba_of_msg *m,
+                        const uint8_t *bytes, uint32_t len, struct beba_of_error *err);
+void beba_parts_free(struct beba_parts *parts);
 
 /* What a controller is shown that has not used the BEBA extension: without its fields, actions and
  * instructions. Memory is the arena's; where nothing is left out, *in is what comes back. */
