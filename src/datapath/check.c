@@ -120,6 +120,9 @@ int beba_check_instructions(struct beba_datapath *dp, uint8_t table,
     if (in->present & BEBA_OF_GOTO && (in->table <= table || in->table >= BEBA_DP_TABLES))
         return beba_of_error_set(err, OFPET_BAD_INSTRUCTION, OFPBIC_BAD_TABLE_ID,
                                  "table %u cannot go to table %u", table, in->table);
+    if (in->present & BEBA_OF_METER && in->meter > OFPM_MAX)
+        return beba_of_error_set(err, OFPET_METER_MOD_FAILED, OFPMMFC_INVALID_METER,
+                                 "no entry leads to a virtual meter");
     if (in->present & BEBA_OF_METER &&
         !beba_object_current(beba_datapath_find_meter(dp, in->meter)))
         return beba_of_error_set(err, OFPET_METER_MOD_FAILED, OFPMMFC_UNKNOWN_METER,

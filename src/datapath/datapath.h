@@ -50,6 +50,7 @@ struct beba_datapath_opts {
     uint64_t max_flows;                             /* of a state table; 0: 1 << 20 */
     const char *state_file; /* prefix of the files that hold state tables; NULL: private memory */
     uint64_t seed;          /* of SELECT and RANDOM; 0: from the system */
+    bool openstate;         /* entries of state tables that come to state 0 are deleted */
 };
 
 int beba_datapath_new(const struct beba_datapath_opts *opts, struct beba_datapath **out,

@@ -225,6 +225,8 @@ bool beba_datapath_port_live(const struct beba_datapath *dp, uint32_t port);
 void beba_datapath_group(struct beba_datapath_exec *x, uint32_t group);
 /* meter.c: false when the packet is dropped. */
 bool beba_datapath_meter(struct beba_datapath_exec *x, uint32_t meter);
+/* OFPM_CONTROLLER: false when the controller is not told. */
+bool beba_datapath_meter_controller(struct beba_datapath_exec *x);
 
 void beba_groups_init(struct beba_datapath *dp);
 void beba_meters_init(struct beba_datapath *dp);

@@ -320,6 +320,31 @@ static void meters_are_checked(void **state)
     assert_int_equal(world_active(&w, 0), 0);
 }
 
+static void virtual_meters_measure_packet_ins(void **state)
+{
+    (void)state;
+    assert_int_equal(ADD_METER(&w, .meter = OFPM_CONTROLLER, .flags = OFPMF_PKTPS | OFPMF_BURST,
+                               BANDS({.type = OFPMBT_DROP, .rate = 10, .burst = 3})),
+                     0);
+    assert_int_equal(ADD_METER(&w, .meter = OFPM_SLOWPATH, .flags = OFPMF_KBPS), 0);
+    assert_int_equal(FLOW(&w, .instructions = {.present = BEBA_OF_METER | BEBA_OF_APPLY,
+                                               .meter = OFPM_CONTROLLER,
+                                               .apply = ACTIONS(OUT(2))}),
+                     FAILS(OFPET_METER_MOD_FAILED, OFPMMFC_INVALID_METER));
+    assert_int_equal(FLOW(&w, .instructions = {.present = BEBA_OF_APPLY,
+                                               .apply = ACTIONS(OUT(OFPP_CONTROLLER), OUT(2))}),
+                     0);
+    for (unsigned i = 0; i < 8; i++) {
+        assert_int_equal(world_run(&w, "udp"), 2); /* it goes on all the same */
+        assert_int_equal(w.n_in, i < 3);
+    }
+    assert_int_equal(world_drops(&w, BEBA_DP_DROP_METER), 5);
+    assert_int_equal(ADD_METER(&w, .command = OFPMC_DELETE, .meter = OFPM_CONTROLLER), 0);
+    world_run(&w, "udp");
+    assert_int_equal(w.n_in, 1);
+    assert_int_equal(ADD_METER(&w, .command = OFPMC_DELETE, .meter = OFPM_ALL), 0);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, open_world, close_world)
 
 int main(void)
@@ -330,7 +355,7 @@ int main(void)
         TEST(chains_have_no_loops),    TEST(groups_take_their_entries_along),
         TEST(copies_are_bounded),      TEST(meters_drop_what_is_too_much),
         TEST(meters_count_bits),       TEST(meters_remark_precedence),
-        TEST(meters_are_checked),
+        TEST(meters_are_checked),      TEST(virtual_meters_measure_packet_ins),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

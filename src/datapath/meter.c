@@ -63,24 +63,42 @@ static uint32_t measure(struct beba_meter *m, uint64_t now, uint64_t bytes)
     return chosen;
 }
 
-bool beba_datapath_meter(struct beba_datapath_exec *x, uint32_t id)
+/* The band to apply to a packet; n_bands, and *out, or NULL where there is no meter. */
+static uint32_t meter(struct beba_datapath_exec *x, uint32_t id, struct beba_meter **out)
 {
     const struct beba_object *o = beba_object_find(&x->dp->meters, id);
     struct beba_meter *m = o ? (struct beba_meter *)beba_object_body(o, x->version) : NULL;
     const struct beba_packet *p = x->packet;
     uint64_t bytes = p->wire_len > p->len ? p->wire_len : p->len;
-    struct beba_u128 dscp;
     uint32_t band;
 
+    *out = m;
     if (!m)
-        return true;
+        return 0;
     beba_count(&m->body.tally[x->worker->index].packets, 1);
     beba_count(&m->body.tally[x->worker->index].bytes, bytes);
     while (atomic_exchange_explicit(&m->busy, true, memory_order_acquire))
         ;
     band = measure(m, p->now, bytes);
     atomic_store_explicit(&m->busy, false, memory_order_release);
-    if (band == m->n_bands)
+    return band;
+}
+
+bool beba_datapath_meter_controller(struct beba_datapath_exec *x)
+{
+    struct beba_meter *m;
+    uint32_t band = meter(x, OFPM_CONTROLLER, &m);
+
+    return !m || band == m->n_bands || m->band[band].type != OFPMBT_DROP;
+}
+
+bool beba_datapath_meter(struct beba_datapath_exec *x, uint32_t id)
+{
+    struct beba_meter *m;
+    struct beba_u128 dscp;
+    uint32_t band = meter(x, id, &m);
+
+    if (!m || band == m->n_bands)
         return true;
     if (m->band[band].type == OFPMBT_DROP) {
         beba_datapath_drop(x, BEBA_DP_DROP_METER);
@@ -144,11 +162,18 @@ static struct beba_meter *make(const struct beba_of_meter_mod *mod, uint64_t now
     return m;
 }
 
+/* Virtual meters, too [7.3.4.4]; of a slow path, which no packet takes here, nothing is measured.
+ */
+static bool is_number(uint32_t meter)
+{
+    return (meter && meter <= OFPM_MAX) || meter == OFPM_CONTROLLER || meter == OFPM_SLOWPATH;
+}
+
 static int check(const struct beba_of_meter_mod *mod, struct beba_of_error *err)
 {
     enum { RATES = OFPMF_KBPS | OFPMF_PKTPS, ALL = RATES | OFPMF_BURST | OFPMF_STATS };
 
-    if (!mod->meter || mod->meter > OFPM_MAX)
+    if (!is_number(mod->meter))
         return refuse(err, OFPMMFC_INVALID_METER, "no number for a meter", mod->meter);
     if (mod->flags & ~ALL || (mod->flags & RATES) == RATES)
         return refuse(err, OFPMMFC_BAD_FLAGS, "flags that are unknown or exclude each other",
@@ -202,7 +227,7 @@ static int remove_them(struct beba_datapath *dp, const struct beba_of_meter_mod 
     if (mod->meter == OFPM_ALL) {
         while (!r && (o = beba_object_next(&dp->meters, &cursor)))
             r = delete_one(dp, o, now);
-    } else if (!mod->meter || mod->meter > OFPM_MAX) {
+    } else if (!is_number(mod->meter)) {
         return refuse(err, OFPMMFC_INVALID_METER, "no number for a meter", mod->meter);
     } else if (is_there(dp, mod->meter)) {
         r = delete_one(dp, beba_datapath_find_meter(dp, mod->meter), now);

@@ -106,6 +106,10 @@ void beba_datapath_packet_in(struct beba_datapath_exec *x, uint8_t reason, uint1
         beba_datapath_drop(x, BEBA_DP_DROP_MISS);
         return;
     }
+    if (!beba_datapath_meter_controller(x)) {
+        beba_datapath_drop(x, BEBA_DP_DROP_METER);
+        return;
+    }
     add_oxm(&in, OFPXMT_OFB_IN_PORT, x->in_port);
     if (p->in_phy_port && p->in_phy_port != x->in_port)
         add_oxm(&in, OFPXMT_OFB_IN_PHY_PORT, p->in_phy_port);

@@ -84,6 +84,9 @@ static void set_state(struct beba_datapath_exec *x, const struct beba_of_action 
         old = copy.state;
         if (!beba_state_write(&copy, &change, x->packet->now) && !hold.regs) {
             done = true; /* as if there were no entry */
+        } else if (hold.regs && t.table->deletes && !copy.state) {
+            beba_state_remove(&hold);
+            done = true;
         } else if (hold.regs || beba_state_create(&hold)) {
             *hold.regs = copy;
             done = true;

@@ -170,6 +170,34 @@ static void set_state_to_0_makes_no_entry(void **state)
     assert_int_equal(only(f, 2).state, 0); /* what is there stays */
 }
 
+/* OpenState's switch: an entry that comes to state 0 is gone. */
+static void openstate_deletes_at_state_0(void **state)
+{
+    struct beba_of_state_mod mod;
+    struct fixture f;
+
+    (void)state;
+    urcu_qsbr_register_thread();
+    start(&f, &(struct beba_datapath_opts){.n_workers = 1, .max_flows = 1000, .openstate = true});
+    make_stateful(&f, 0, IP_KEY, IP_KEY);
+    ACT(&f, a_to_b, TO_STATE(0, 3));
+    assert_int_equal(only(&f, 0).state, 3);
+    ACT(&f, a_to_b, TO_STATE(0, 0)); /* by an action */
+    assert_int_equal(stored(&f, 0).n, 0);
+    ACT(&f, a_to_b, TO_STATE(0, 3, .hard_timeout = 5));
+    f.now += MILLI; /* by a rollback */
+    assert_int_equal(stored(&f, 0).n, 0);
+    ACT(&f, a_to_b, TO_STATE(0, 3, .idle_timeout = 5, .idle_rollback = 4));
+    f.now += MILLI;
+    assert_int_equal(only(&f, 0).state, 4);
+    assert_int_equal(set_flow_state(&f, 0, 0x0100000a, 4, 0), 0); /* by the controller */
+    assert_int_equal(stored(&f, 0).n, 0);
+    mod = about(BEBA_DEL_FLOW_STATE, 0, 0x0100000a, 4);
+    assert_int_equal(refused(&f, &mod), REFUSED(BEBA_ERR_DEL_FLOW_STATE));
+    beba_datapath_free(f.dp);
+    urcu_qsbr_unregister_thread();
+}
+
 static void bit_1_updates_the_other_direction(void **state)
 {
     struct fixture *f = *state;
@@ -630,6 +658,7 @@ int main(void)
         TEST(set_state_applies_what_is_due_first),
         TEST(set_state_needs_a_table_and_a_key),
         TEST(set_state_to_0_makes_no_entry),
+        cmocka_unit_test(openstate_deletes_at_state_0),
         TEST(bit_1_updates_the_other_direction),
         TEST(actions_may_have_scopes_of_their_own),
         TEST(biflow_scopes_join_both_directions),

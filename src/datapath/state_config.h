@@ -53,6 +53,7 @@ struct beba_stateful {
     _Atomic(struct beba_templates *) templates;                   /* NULL: none */
     _Atomic(struct beba_table_program *) program[BEBA_DP_TABLES]; /* NULL: entries */
     uint64_t max_flows;
+    bool deletes; /* entries that come to state 0 */
     uint32_t max_templates;
     char *state_file;
 };

@@ -61,6 +61,7 @@ static int open_table(struct beba_stateful *s, uint8_t table, const struct beba_
     rc = beba_state_table_open(&s->table[table], file, c->lookup.key_len, s->max_flows, schema,
                                &why);
     free(file);
+    s->table[table].deletes = s->deletes;
     return rc ? beba_of_error_beba(err, BEBA_ERR_STATE_MOD_FAILED, "state table %u: %s", table,
                                    why.what)
               : 0;
@@ -257,6 +258,9 @@ static int set_flow_state(struct beba_stateful *s, const struct beba_of_state_mo
         beba_state_take(&hold, &s->table[mod->table], &key, now, true);
         copy = hold.regs ? *hold.regs : (struct beba_state_regs){0};
         if (!beba_state_write(&copy, &change, now) && !hold.regs) {
+            done = true;
+        } else if (hold.regs && hold.table->deletes && !copy.state) {
+            beba_state_remove(&hold);
             done = true;
         } else if (hold.regs || beba_state_create(&hold)) {
             *hold.regs = copy;

@@ -106,16 +106,21 @@ void beba_state_take(struct beba_state_hold *hold, struct beba_state_table *t,
     hold->key = key;
     hold->now = now;
     hold->hash = beba_ft_hash(ft, key->word);
-    hold->held.arg = NULL;
-    /* whoever has the lock is on its way and waits for nobody */
-    while (beba_held_take(ft, ft->shape, key->word, hold->hash, create, &hold->held) !=
-           BEBA_HELD_OK)
-        ;
-    hold->regs = regs_of(ft, hold->held.entry);
-    if (!hold->regs)
-        return;
-    if (beba_state_apply(hold->regs, now))
+    for (;;) {
+        hold->held.arg = NULL;
+        /* whoever has the lock is on its way and waits for nobody */
+        while (beba_held_take(ft, ft->shape, key->word, hold->hash, create, &hold->held) !=
+               BEBA_HELD_OK)
+            ;
+        hold->regs = regs_of(ft, hold->held.entry);
+        if (!hold->regs || !beba_state_apply(hold->regs, now))
+            return;
         BEBA_FT_COUNT(ft, ft->shape, expiries, 1);
+        if (!t->deletes || hold->regs->state)
+            return;
+        beba_state_remove(hold);
+        beba_state_release(hold);
+    }
 }
 
 void beba_state_touch(struct beba_state_hold *hold)

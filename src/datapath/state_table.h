@@ -19,6 +19,7 @@ struct beba_state_table {
     uint32_t key_len;   /* bytes */
     uint32_t sweep;     /* the bucket to sweep next */
     uint64_t swept;     /* ns: when the last step of that was */
+    bool deletes;       /* what comes to state 0, as OpenState does */
 };
 
 /* file NULL: private memory. A file is joined when it was made for the same scopes and size, else

@@ -18,6 +18,7 @@ int beba_stateful_new(struct beba_datapath *dp, const struct beba_datapath_opts 
         return beba_error_set(err, -ENOMEM, "no memory for the state tables");
     s->dp = dp;
     s->max_flows = opts->max_flows;
+    s->deletes = opts->openstate;
     s->max_templates = opts->max_templates;
     if (opts->state_file) {
         s->state_file = strdup(opts->state_file);

@@ -440,6 +440,11 @@ int beba_netdevs_link(struct beba_netdevs *d, int ifindex, struct beba_netdev_li
     return beba_netdev_link_read(d->ask, ifindex, out);
 }
 
+int beba_netdevs_advertise(struct beba_netdevs *d, int ifindex, uint32_t features)
+{
+    return beba_netdev_link_advertise(d->ask, ifindex, features);
+}
+
 int beba_netdevs_set_up(struct beba_netdevs *d, int ifindex, bool up)
 {
     struct ifreq req = {.ifr_ifindex = ifindex};

@@ -82,5 +82,8 @@ int beba_netdevs_stats(struct beba_netdevs *devs, int ifindex, struct beba_netde
 
 /* Changes an interface: flags 1 up, 0 down (OpenFlow's PORT_DOWN). -errno. */
 int beba_netdevs_set_up(struct beba_netdevs *devs, int ifindex, bool up);
+/* What the interface advertises of what it supports (enum beba_netdev_feature). -EINVAL: a mode
+ * that it does not support; -errno. */
+int beba_netdevs_advertise(struct beba_netdevs *devs, int ifindex, uint32_t modes);
 
 #endif

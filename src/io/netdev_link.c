@@ -183,3 +183,32 @@ int beba_netdev_link_read(int fd, int ifindex, struct beba_netdev_link *out)
         out->max_speed = out->speed;
     return 0;
 }
+
+int beba_netdev_link_advertise(int fd, int ifindex, uint32_t wanted)
+{
+    struct ifreq req = {.ifr_ifindex = ifindex};
+    struct settings q;
+    uint32_t *supported = q.word + WORDS, *advertised;
+    unsigned words;
+
+    if (ioctl(fd, SIOCGIFNAME, &req))
+        return -errno;
+    if (read_settings(fd, &req, &q) || wanted & ~features(&q, 0))
+        return -EINVAL;
+    words = (unsigned)head(&q)->link_mode_masks_nwords;
+    advertised = supported + words;
+    for (size_t i = 0; i < sizeof(modes) / sizeof(*modes); i++) {
+        unsigned word = modes[i].bit / 32;
+        uint32_t bit = 1u << modes[i].bit % 32;
+
+        if (word >= words)
+            continue;
+        advertised[word] &= ~bit;
+        if (wanted & modes[i].feature)
+            advertised[word] |= supported[word] & bit;
+    }
+    if (wanted & BEBA_NETDEV_AUTONEG)
+        head(&q)->autoneg = AUTONEG_ENABLE;
+    head(&q)->cmd = ETHTOOL_SLINKSETTINGS;
+    return ioctl(fd, SIOCETHTOOL, &req) ? -errno : 0;
+}

@@ -6,5 +6,7 @@
 
 /* Speed, duplex and modes by ethtool, through any socket. 0 or -ENODEV. */
 int beba_netdev_link_read(int fd, int ifindex, struct beba_netdev_link *out);
+/* See beba_netdevs_advertise. */
+int beba_netdev_link_advertise(int fd, int ifindex, uint32_t modes);
 
 #endif

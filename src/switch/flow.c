@@ -102,6 +102,7 @@ int beba_session_port_mod(struct beba_session *s, const struct beba_of_msg *m, c
     const struct beba_of_port_mod *pm = &m->port_mod;
     const uint32_t settable = OFPPC_PORT_DOWN | OFPPC_NO_RECV | OFPPC_NO_FWD | OFPPC_NO_PACKET_IN;
     struct beba_swport *port = beba_ports_find(s->agent->ports, pm->port);
+    int r;
 
     if (!port)
         return beba_of_error_set(err, OFPET_PORT_MOD_FAILED, OFPPMFC_BAD_PORT,
@@ -115,6 +116,12 @@ int beba_session_port_mod(struct beba_session *s, const struct beba_of_msg *m, c
     if (pm->advertise & ~0xffffu)
         return beba_of_error_set(err, OFPET_PORT_MOD_FAILED, OFPPMFC_BAD_ADVERTISE,
                                  "advertise 0x%x has bits that are none", pm->advertise);
+    r = pm->advertise ? beba_ports_advertise(s->agent->ports, port, pm->advertise) : 0;
+    if (r)
+        return beba_of_error_set(err, OFPET_PORT_MOD_FAILED,
+                                 r == -EINVAL ? OFPPMFC_BAD_ADVERTISE : OFPPMFC_EPERM,
+                                 "port %u cannot advertise 0x%x%s%s", pm->port, pm->advertise,
+                                 r == -EINVAL ? "" : ": ", r == -EINVAL ? "" : strerror(-r));
     beba_ports_configure(s->agent->ports, port, pm->config, pm->mask);
     return 0;
 }

@@ -462,3 +462,19 @@ void beba_ports_configure(struct beba_ports *ports, struct beba_swport *port, ui
     tell_datapath(ports, port);
     ports->opts.changed(ports->opts.arg, OFPPR_MODIFY, port);
 }
+
+int beba_ports_advertise(struct beba_ports *ports, struct beba_swport *port, uint32_t advertise)
+{
+    int r;
+
+    if (advertise == port->of.advertised)
+        return 0;
+    if (!port->ifindex)
+        return -EINVAL;
+    r = beba_netdevs_advertise(ports->devs, port->ifindex, advertise);
+    if (r)
+        return r;
+    look(ports, port);
+    ports->opts.changed(ports->opts.arg, OFPPR_MODIFY, port);
+    return 0;
+}

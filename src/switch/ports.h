@@ -52,6 +52,9 @@ void beba_ports_stats(struct beba_ports *ports, const struct beba_swport *port,
 /* PORT_MOD's config. */
 void beba_ports_configure(struct beba_ports *ports, struct beba_swport *port, uint32_t config,
                           uint32_t mask);
+/* PORT_MOD's advertise, where it is another one; -EINVAL: not what the interface supports; -errno.
+ */
+int beba_ports_advertise(struct beba_ports *ports, struct beba_swport *port, uint32_t advertise);
 /* Readable when an interface has changed: then beba_ports_changes. */
 int beba_ports_fd(const struct beba_ports *ports);
 void beba_ports_changes(struct beba_ports *ports);

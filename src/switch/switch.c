@@ -223,8 +223,11 @@ static void on_signal(uv_signal_t *s, int number)
 static int start_datapath(struct beba_daemon *d, struct beba_error *err)
 {
     const struct beba_switch_opts *o = d->opts;
-    struct beba_datapath_opts dp = {
-        .n_workers = o->workers, .max_flows = o->max_flows, .state_file = o->state};
+    struct beba_datapath_opts dp = {.n_workers = o->workers,
+                                    .max_flows = o->max_flows,
+                                    .state_file = o->state,
+                                    .openstate =
+                                        !o->detect && o->dialect == BEBA_DIALECT_OPENSTATE};
     struct beba_workers_opts workers = {.n = o->workers,
                                         .packet_in_rate = o->packet_in_rate,
                                         .state_changes = o->notify_states,
