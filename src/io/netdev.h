@@ -86,4 +86,13 @@ int beba_netdevs_set_up(struct beba_netdevs *devs, int ifindex, bool up);
  * that it does not support; -errno. */
 int beba_netdevs_advertise(struct beba_netdevs *devs, int ifindex, uint32_t modes);
 
+/* Queue N of OpenFlow: class 1:(N + 1) of the interface's queueing discipline. Rates are HTB's. */
+struct beba_netdev_queue {
+    uint32_t queue;
+    uint64_t tx_bytes, tx_packets, tx_dropped;
+    uint64_t min_rate, max_rate; /* bytes/s; 0: not known */
+};
+/* Those that there are now, by number, at most most; how many, or -errno. A socket of its own. */
+int beba_netdev_queues(int ifindex, struct beba_netdev_queue *out, unsigned most);
+
 #endif

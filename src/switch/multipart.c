@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /* Multipart requests [7.3.5], and the replies that are written piece by piece. */
+#include "io/netdev.h"
 #include "switch/session.h"
 
 #include <errno.h>
@@ -199,11 +200,6 @@ static bool step_port_desc(struct beba_job *job)
     return true;
 }
 
-static bool step_nothing(struct beba_job *job)
-{
-    return true;
-}
-
 static bool add_group_stats(struct beba_job *job, const struct beba_datapath_group *g)
 {
     struct beba_of_counters *bucket = calloc(g->n_buckets + 1, sizeof(*bucket));
@@ -336,8 +332,10 @@ static bool step_meter_features(struct beba_job *job)
     return true;
 }
 
-/* --- queues: those of the interfaces' queueing disciplines, of which nothing is known ----------
+/* --- queues: the classes of the interfaces' queueing disciplines ---------------------------------
  */
+
+enum { QUEUES = 256 }; /* of a port */
 
 static int check_port(struct beba_session *s, uint32_t port, uint16_t type, uint16_t code,
                       struct beba_of_error *err)
@@ -347,15 +345,64 @@ static int check_port(struct beba_session *s, uint32_t port, uint16_t type, uint
     return beba_of_error_set(err, type, code, "there is no port %u", port);
 }
 
+static int queues_of(const struct beba_swport *p, struct beba_netdev_queue out[QUEUES])
+{
+    int n = p->present && p->ifindex ? beba_netdev_queues(p->ifindex, out, QUEUES) : 0;
+
+    return n < 0 ? 0 : n;
+}
+
 static int check_queue(struct beba_session *s, const struct beba_of_request *r,
                        struct beba_of_error *err)
 {
+    struct beba_netdev_queue q[QUEUES];
     int bad = check_port(s, r->port.port, OFPET_QUEUE_OP_FAILED, OFPQOFC_BAD_PORT, err);
 
     if (bad || r->port.queue == OFPQ_ALL)
         return bad;
+    for (struct beba_swport *p = beba_ports_first(s->agent->ports); p; p = p->next)
+        for (int i = 0,
+                 n = r->port.port == OFPP_ANY || r->port.port == p->number ? queues_of(p, q) : 0;
+             i < n; i++)
+            if (q[i].queue == r->port.queue)
+                return 0;
     return beba_of_error_set(err, OFPET_QUEUE_OP_FAILED, OFPQOFC_BAD_QUEUE, "there is no queue %u",
                              r->port.queue);
+}
+
+static bool step_queues(struct beba_job *job)
+{
+    struct beba_ports *ports = job->session->agent->ports;
+    const struct beba_of_request *r = &job->request;
+    struct beba_netdev_queue q[QUEUES];
+
+    for (struct beba_swport *p = beba_ports_first(ports); p; p = p->next) {
+        struct beba_of_port_stats port;
+        int n = r->port.port == OFPP_ANY || r->port.port == p->number ? queues_of(p, q) : 0;
+
+        if (n)
+            beba_ports_stats(ports, p, &port);
+        for (int i = 0; i < n; i++) {
+            struct beba_of_queue_stats stats = {.port = p->number,
+                                                .queue = q[i].queue,
+                                                .tx_bytes = q[i].tx_bytes,
+                                                .tx_packets = q[i].tx_packets,
+                                                .tx_errors = q[i].tx_dropped,
+                                                .duration = port.duration};
+
+            if (r->port.queue == OFPQ_ALL || r->port.queue == q[i].queue)
+                beba_of_reply_add(&job->reply, &stats);
+        }
+    }
+    return true;
+}
+
+/* Tenths of a percent of the port's speed; past 1000 where it is not known. */
+static uint16_t tenths(uint64_t rate, uint32_t kbit)
+{
+    uint64_t part = kbit ? rate * 8 / kbit : UINT16_MAX;
+
+    return kbit && part > 1000 ? 1000 : (uint16_t)part;
 }
 
 int beba_session_queues(struct beba_session *s, const struct beba_of_msg *m, const uint8_t *bytes,
@@ -363,11 +410,31 @@ int beba_session_queues(struct beba_session *s, const struct beba_of_msg *m, con
 {
     struct beba_of_msg reply = {
         .version = OFP_VERSION, .type = OFPT_QUEUE_GET_CONFIG_REPLY, .xid = m->xid};
+    struct beba_of_queue queue[QUEUES];
+    struct beba_of_queue_property property[QUEUES][2];
+    struct beba_netdev_queue q[QUEUES];
     int r = check_port(s, m->queue_port, OFPET_QUEUE_OP_FAILED, OFPQOFC_BAD_PORT, err);
 
     if (r)
         return r;
     reply.queue_config.port = m->queue_port;
+    reply.queue_config.queue = queue;
+    for (struct beba_swport *p = beba_ports_first(s->agent->ports); p; p = p->next) {
+        int n = m->queue_port == OFPP_ANY || m->queue_port == p->number ? queues_of(p, q) : 0;
+
+        for (int i = 0; i < n && reply.queue_config.n < QUEUES; i++) {
+            uint32_t at = reply.queue_config.n++;
+            const uint64_t rate[] = {q[i].min_rate, q[i].max_rate};
+
+            queue[at] = (struct beba_of_queue){
+                .queue = q[i].queue, .port = p->number, .property = property[at]};
+            for (unsigned which = 0; which < 2; which++)
+                if (rate[which])
+                    property[at][queue[at].n_properties++] = (struct beba_of_queue_property){
+                        .type = which ? OFPQT_MAX_RATE : OFPQT_MIN_RATE,
+                        .rate = tenths(rate[which], p->of.current_speed)};
+        }
+    }
     beba_session_send(s, &reply, BEBA_CONN_REPLY);
     return 0;
 }
@@ -429,7 +496,7 @@ static const struct {
     [OFPMP_AGGREGATE] = {step_aggregate, check_flow},
     [OFPMP_TABLE] = {step_tables, NULL},
     [OFPMP_PORT_STATS] = {step_port_stats, check_port_stats},
-    [OFPMP_QUEUE] = {step_nothing, check_queue},
+    [OFPMP_QUEUE] = {step_queues, check_queue},
     [OFPMP_GROUP] = {step_groups, NULL},
     [OFPMP_GROUP_DESC] = {step_groups, NULL},
     [OFPMP_GROUP_FEATURES] = {step_group_features, NULL},
