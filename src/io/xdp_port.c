@@ -60,8 +60,9 @@ struct xdp_port {
     unsigned idle, n_held;
     uint32_t held[BEBA_PORT_BATCH];
 
-    /* By the first socket. Places in its ring: what it has been given, told of, has taken. */
-    uint32_t queued, told, taken;
+    /* By the first socket. Places in its ring: what it has been given, told of, has taken, is done
+     * with. */
+    uint32_t queued, told, taken, done;
     uint32_t dropped; /* of those taken next, by the device; which ones nothing tells */
     unsigned n_spare;
     uint32_t spare[BEBA_PORT_BATCH]; /* frames to copy into */
@@ -312,15 +313,24 @@ static int open_port(struct beba_port *port, const struct beba_port_words *words
     return rc;
 }
 
-/* The link first: without sockets its program would give the system what comes. A driver that does
- * not copy lets go of its frames a moment after the sockets' end, and nothing tells when. */
+static void settle(struct xdp_port *s);
+
+/* The link first: without sockets its program would give the system what comes. Packets on their
+ * way out are still read, and a driver that does not copy lets go of its frames a moment after the
+ * sockets' end, and nothing tells when. */
 static void close_locked(struct xdp_port *s)
 {
+    bool busy = s->in_place;
+
     if (s->link)
         beba_xdp_link_put(&s->port, s->link);
+    if (s->queued != s->done) {
+        settle(s);
+        busy |= s->queued != s->done;
+    }
     for (unsigned i = 0; s->socket && i < s->n_sockets; i++)
         beba_xdp_socket_close(&s->socket[i]);
-    if (s->in_place && s->memory->refs > 1)
+    if (busy && s->memory->refs > 1)
         usleep(LET_GO);
     if (s->memory)
         beba_xdp_memory_put(&s->port, s->memory, s->need, s->id);
@@ -507,6 +517,7 @@ static void settle(struct xdp_port *s)
         beba_xdp_free(m, (uint32_t)(*xsk_ring_cons__comp_addr(&k->done, at + i) >> m->shift));
     pthread_mutex_unlock(&m->lock);
     xsk_ring_cons__release(&k->done, n);
+    s->done += n;
 }
 
 /* The interface does not send now. What lies in the ring goes when it is up again, or is lost. */
