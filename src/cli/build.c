@@ -29,7 +29,8 @@ static const struct cli_option options[] = {
      .complete = CLI_COMPLETE_FILE,
      .arg = "FILE",
      .offset = offsetof(struct opts, output),
-     .help = "Where to put it; default: NAME.TARGET.o here, NAME.so for native, and C or text on standard output."},
+     .help = "Where to put it; default: NAME.TARGET.o here, NAME.so for native, and C or text on "
+             "standard output."},
     {.name = "emit-c",
      .letter = 'c',
      .kind = CLI_FLAG,

@@ -26,8 +26,8 @@ void cli_deployment_close(struct cli_deployment *d);
 int cli_deployment_command(struct cli_deployment *d, struct beba_object_command *command, int cpu,
                            struct beba_error *err);
 
-/* Takes over the flows and values of a snapshot, by their names; none at from: nothing. Sets of another
- * text than the program's stay as its own text says. */
+/* Takes over the flows and values of a snapshot, by their names; none at from: nothing. Sets of
+ * another text than the program's stay as its own text says. */
 int cli_restore_state(const char *name, const char *from);
 
 /* By names, with the nearest one in the message. 0 or an exit code. */

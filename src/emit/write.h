@@ -19,8 +19,8 @@ enum {
     FRAME_ALONE = 160, /* the same where main holds the only table and calls little */
     KEY_ALONE = 16,    /* bytes of its key then: it is in registers, as the packet is */
     RULES_ALONE = 12,
-    EARLY_MOST = 8,     /* native: tables whose keys are taken at first */
-    WEIGHT_KINDS = 600, /* native: of rules that are copied for each kind of packet */
+    EARLY_MOST = 8,            /* native: tables whose keys are taken at first */
+    WEIGHT_KINDS = 600,        /* native: of rules that are copied for each kind of packet */
     TICK_TIMEOUT = 1000000000, /* ns: shorter timeouts want a better clock than the kernel's tick */
 };
 
