@@ -66,6 +66,13 @@ static int publish(struct beba_datapath *dp, const struct beba_key *mask)
     return 0;
 }
 
+static bool same_tuple(const struct beba_tuple *a, const struct beba_tuple *b)
+{
+    return a->fields == b->fields && a->n_words == b->n_words &&
+           !memcmp(a->word, b->word, a->n_words) &&
+           !memcmp(a->mask, b->mask, a->n_words * sizeof(a->mask[0]));
+}
+
 /* The number of a tuple: that of a subtable with the same one, else a new one. */
 static uint32_t shape_of(struct beba_datapath *dp, const struct beba_subtable *s)
 {
@@ -75,7 +82,7 @@ static uint32_t shape_of(struct beba_datapath *dp, const struct beba_subtable *s
             t ? atomic_load_explicit(&t->classifier.list, memory_order_relaxed) : NULL;
 
         for (uint32_t n = 0; list && n < list->n; n++)
-            if (!memcmp(&list->of[n].subtable->tuple, &s->tuple, sizeof(s->tuple)))
+            if (same_tuple(&list->of[n].subtable->tuple, &s->tuple))
                 return list->of[n].subtable->shape;
     }
     return ++dp->n_shapes;
